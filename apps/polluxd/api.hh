@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+#include <string>
+
+#include "apps/polluxd/manager.hh"
+#include "core/control_server.hh"
+
+namespace polluxd {
+/// JSON-RPC 2.0 over the control socket: names, checks and shapes of requests and answers
+/// (docs/api.md). Each method is one call of the manager. Manager thread.
+class Api {
+public:
+  explicit Api(Manager& manager) : manager_{manager} {}
+  void serve(core::ControlServer& server) noexcept { server_ = &server; }
+
+  /// One request line (a single call or a batch). Never throws; always answers a request that has an
+  /// id, through the server, now or later. Key material in `line` is wiped.
+  void request(core::ControlServer::Token token, std::string& line, bool oversized) noexcept;
+
+private:
+  Manager& manager_;
+  core::ControlServer* server_ = nullptr;
+};
+}  // namespace polluxd

@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "apps/polluxd/driver_registry.hh"
+#include "apps/polluxd/pipeline.hh"
+#include "apps/polluxd/specs.hh"
+#include "core/published.hh"
+#include "core/sysctl.hh"
+#include "crypto/sa_table.hh"
+#include "proto/neighbor_table.hh"
+#include "proto/route_table.hh"
+
+namespace polluxd {
+/// What is shown of an interface.
+struct InterfaceInfo {
+  std::string name, driver, device;  ///< driver "ipsec" for tunnels
+  core::InterfaceId id = core::kNoInterface;
+  core::Interface::Kind kind = core::Interface::Kind::None;
+  bool up = false;
+  std::optional<bool> link;  ///< none: the kind has no link
+  core::MacAddress mac{};
+  std::uint16_t mtu = 0;
+  std::vector<proto::Ip4Prefix> addresses;
+  std::uint16_t rx_queues = 0, tx_queues = 0;
+};
+
+/// Counters summed over the workers (or one worker's), read while they count.
+struct Totals {
+  struct Traffic {
+    std::uint64_t packets = 0, bytes = 0;
+  };
+  std::vector<std::uint64_t> drops;  ///< by DropReason
+  struct StageTotal {
+    std::uint64_t bursts = 0, packets = 0;
+  };
+  std::vector<StageTotal> stages;  ///< by Stage
+  std::uint64_t consumed = 0, originated = 0, events_lost = 0;
+  std::uint64_t held = 0;  ///< packets waiting for a neighbour now
+};
+struct InterfaceTotals {
+  Totals::Traffic rx, tx;
+  pollux_port_stats device{};
+};
+/// Shares of the time since the last call of worker_load(), 0 to 1, and what was moved in all.
+struct WorkerLoad {
+  std::uint16_t worker = 0;
+  unsigned cpu = 0;
+  double busy = 0, idle = 0, sleep = 0;
+  std::uint64_t packets = 0;
+};
+struct SaTotals {
+  crypto::SaInfo info;
+  Totals::Traffic traffic;
+  std::uint64_t replayed = 0, bad_icv = 0, malformed = 0, mismatched = 0;
+};
+struct TunnelInfo {
+  crypto::TunnelSpec spec;
+  std::optional<std::uint32_t> outbound_spi;
+};
+/// Where a packet to an address would go.
+struct RouteAnswer {
+  proto::Ip4Prefix prefix;        ///< of the route that matches
+  proto::NextHopKind kind = proto::NextHopKind::NoRoute;
+  std::string interface;
+  std::optional<std::uint32_t> gateway;
+  std::uint32_t source = 0;
+};
+struct UseAgainstLimit {
+  std::string table;
+  std::uint64_t used = 0, limit = 0;
+};
+struct PingReply {
+  std::uint16_t bytes = 0;
+  std::uint8_t ttl = 0;
+  std::uint64_t rtt_us = 0;
+};
+
+/// The management side of the stack: the only writer of what workers read. Every request either is
+/// done whole or changes nothing and says why. One thread; takes time as an argument.
+class Manager {
+public:
+  struct Env {
+    core::Rcu& rcu;
+    std::span<Shard* const> shards;  ///< by worker index
+    std::vector<unsigned> cpus;      ///< by worker index, for show
+    rte_mempool* pool;
+    std::string fib_name;            ///< unique in the process
+  };
+  /// @throws std::runtime_error where the tables cannot be had.
+  Manager(const Limits& limits, Env env, DriverRegistry& drivers);
+  ~Manager();
+
+  /// Worker side: what the workers read.
+  [[nodiscard]] const core::Published<StackConfig>& published() const noexcept;
+
+  // Interfaces.
+  core::Expected<std::string> create_interface(const InterfaceSpec& spec);  ///< @return its name
+  core::Expected<> destroy_interface(const std::string& name);
+  core::Expected<> add_address(const std::string& name, proto::Ip4Prefix address);
+  core::Expected<> delete_address(const std::string& name, proto::Ip4Prefix address);
+  core::Expected<> set_up(const std::string& name, bool up);
+  core::Expected<> set_mtu(const std::string& name, std::uint16_t mtu);
+  [[nodiscard]] std::vector<InterfaceInfo> interfaces() const;
+
+  // Routes.
+  core::Expected<> add_route(const RouteSpec& spec);
+  core::Expected<> delete_route(proto::Ip4Prefix prefix);
+  [[nodiscard]] std::vector<proto::RouteInfo> routes() const;
+  [[nodiscard]] RouteAnswer get_route(std::uint32_t dst) const;
+
+  // Neighbours.
+  core::Expected<> add_neighbor(const NeighborSpec& spec);  ///< permanent
+  core::Expected<> delete_neighbor(const std::string& interface, std::uint32_t address);
+  [[nodiscard]] std::vector<proto::NeighborInfo> neighbors() const;
+
+  // IPsec.
+  core::Expected<> create_tunnel(const crypto::TunnelSpec& spec);
+  core::Expected<> destroy_tunnel(const std::string& name);
+  core::Expected<> add_sa(const crypto::SaSpec& spec);
+  /// @param spi  of an SA of `tunnel` in that direction.
+  core::Expected<> delete_sa(const std::string& tunnel, crypto::Direction direction,
+                             std::uint32_t spi);
+  [[nodiscard]] std::vector<TunnelInfo> tunnels() const;
+  [[nodiscard]] std::vector<SaTotals> sas() const;
+
+  // Tunables. set() publishes at once.
+  [[nodiscard]] const core::Sysctl& sysctl() const noexcept;
+  core::Expected<> set_sysctl(const std::string& name, std::int64_t value);
+
+  // Counters.
+  [[nodiscard]] Totals totals() const;
+  [[nodiscard]] std::vector<std::pair<std::string, InterfaceTotals>> interface_totals() const;
+  [[nodiscard]] std::vector<WorkerLoad> worker_load();
+  [[nodiscard]] std::vector<UseAgainstLimit> usage() const;
+
+  /// Sends one echo request from the stack; `done` is called from poll() with the reply or, after
+  /// `timeout_ms`, with Timeout. `source` 0: chosen by the route.
+  /// @return Invalid: size beyond what one packet carries | Full: too many outstanding.
+  core::Expected<> ping(std::uint32_t dst, std::uint32_t source, std::uint16_t size,
+                        std::uint32_t timeout_ms,
+                        std::function<void(const core::Expected<PingReply>&)> done);
+
+  /// Takes the workers' events and runs timers: ARP requests, refresh, expiry, ping time-outs.
+  /// @param now_us  the clock that the workers use.
+  void poll(std::uint64_t now_us);
+
+  /// Unpublishes and closes every interface. @pre no worker runs any more, or all still run.
+  void shutdown();
+
+private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+}  // namespace polluxd

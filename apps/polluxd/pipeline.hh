@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+#include <vector>
+
+#include "core/interface.hh"
+#include "core/worker.hh"
+#include "crypto/ipsec.hh"
+#include "proto/ip4_config.hh"
+#include "proto/ip4_shard.hh"
+
+namespace polluxd {
+/// What the manager publishes: one slice per layer, each defined by that layer.
+struct StackConfig {
+  core::InterfaceTable interfaces;
+  std::vector<std::vector<core::RxQueue>> rx_queues;  ///< by worker index
+  proto::Ip4Config ip4;
+  crypto::IpsecConfig ipsec;
+};
+
+/// All state of one worker.
+struct Shard {
+  struct Limits {
+    std::size_t interfaces, next_hops, sas;
+  };
+  Shard(std::uint16_t index, const Limits& limits, rte_mempool* pool)
+      : worker{index, limits.interfaces, pool}, ip4{limits.next_hops}, esp{limits.sas} {}
+
+  core::Worker worker;
+  proto::Ip4Shard ip4;
+  crypto::EspShard esp;
+};
+
+/// A packet's whole way, from a burst received on `in` to the transmit buffers. `rx` is empty after.
+void input_path(Shard& s, const StackConfig& config, const core::Interface& in,
+                core::Burst& rx) noexcept;
+
+/// What other threads handed over: frames to send, packets of our own to route.
+/// @return packets taken.
+std::uint32_t handoff_path(Shard& s, const StackConfig& config) noexcept;
+
+/// Packets that wait for a neighbour: those whose next hop has changed go on, those of a neighbour
+/// that failed are dropped and their source is told.
+void held_path(Shard& s, const StackConfig& config) noexcept;
+}  // namespace polluxd

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/mac_address.hh"
+#include "crypto/ipsec.hh"
+#include "crypto/sa.hh"
+#include "proto/wire/ip4_address.hh"
+
+/// What the configuration file, the command line and the API ask the manager for: plain values,
+/// syntax checked, meaning not yet.
+namespace polluxd {
+struct InterfaceSpec {
+  std::string driver;  ///< unique part of a driver's name, or a path
+  std::vector<std::pair<std::string, std::string>> options;  ///< without name=
+  std::string name;    ///< empty: numbered by driver type
+  std::vector<proto::Ip4Prefix> addresses;
+  std::uint16_t mtu = 0;  ///< bytes of IP packet; 0: the device's default
+  bool up = true;
+};
+
+struct RouteSpec {
+  enum class Kind : std::uint8_t { Unicast, Blackhole, Prohibit };
+  proto::Ip4Prefix prefix;
+  Kind kind = Kind::Unicast;
+  std::optional<std::uint32_t> gateway;  ///< host order; Unicast needs this, `interface` or both
+  std::string interface;                 ///< a tunnel, or the link on which the gateway is
+};
+
+struct NeighborSpec {
+  std::string interface;
+  std::uint32_t address = 0;  ///< host order
+  core::MacAddress mac{};
+};
+
+/// Sizes of everything that has one. Small by default.
+struct Limits {
+  std::uint32_t mbufs = 8192;         ///< packet buffers in the pool
+  std::uint32_t mbuf_size = 2048;     ///< bytes of packet data in each, without headroom
+  std::uint32_t interfaces = 64;
+  std::uint32_t routes = 4096;
+  std::uint32_t route_groups = 256;   ///< /24s that hold a longer prefix (neighbours are /32s)
+  std::uint32_t next_hops = 1024;     ///< at most 32767
+  std::uint32_t neighbors = 512;
+  std::uint32_t tunnels = 64;
+  std::uint32_t sas = 256;
+};
+
+/// The configuration file, whole.
+struct Config {
+  Limits limits;
+  std::uint32_t workers = 1;
+  std::vector<unsigned> cpus;         ///< by worker; empty: chosen from the process's affinity
+  std::uint32_t idle_sleep_us = 250;  ///< longest sleep of an idle worker; 0: never sleeps
+  std::string socket_directory = "/run/pollux";
+  std::vector<std::string> driver_path;  ///< folders searched before the built-in ones
+  std::vector<std::string> eal_args;     ///< handed to the EAL as they are
+  std::vector<InterfaceSpec> interfaces;
+  std::vector<crypto::TunnelSpec> tunnels;
+  std::vector<std::vector<proto::Ip4Prefix>> tunnel_addresses;  ///< by index in `tunnels`
+  std::vector<crypto::SaSpec> sas;
+  std::vector<RouteSpec> routes;
+  std::vector<NeighborSpec> neighbors;
+  std::vector<std::pair<std::string, std::int64_t>> sysctls;
+};
+}  // namespace polluxd

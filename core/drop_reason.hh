@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+namespace core {
+/// Every way a packet can end other than by being sent or delivered: name, layer, the condition in
+/// words. The one list from which the enum, the names, the texts and the API's answers come.
+/// Two causes never share a reason.
+// clang-format off
+#define POLLUX_DROP_REASONS(X)                                                                   \
+  X(RxChained, "port", "packet in several segments")                                             \
+  X(TxQueueFull, "port", "transmit queue full")                                                  \
+  X(HandoffFull, "port", "ring to the worker that owns the transmit queue full")                 \
+  X(InterfaceGone, "port", "egress interface is down or no longer exists")                       \
+  X(WorkerStopping, "port", "held when the worker stopped")                                      \
+  X(EtherTruncated, "ether", "frame ends inside the Ethernet header")                            \
+  X(EtherNotForUs, "ether", "destination address is neither ours, broadcast nor multicast")      \
+  X(EtherUnknownType, "ether", "no handler for the EtherType")                                   \
+  X(ArpTruncated, "arp", "packet ends inside the ARP header")                                    \
+  X(ArpBadHardware, "arp", "hardware type or length is not Ethernet's")                          \
+  X(ArpBadProtocol, "arp", "protocol type or length is not IPv4's")                              \
+  X(ArpBadOperation, "arp", "operation is neither request nor reply")                            \
+  X(ArpBadSender, "arp", "sender hardware address is zero or a group address")                   \
+  X(ArpForeignSender, "arp", "sender protocol address is not on this link")                      \
+  X(ArpNotForUs, "arp", "request for an address that is not ours")                               \
+  X(ArpConflict, "arp", "another host uses one of our addresses")                                \
+  X(Ip4Truncated, "ip4", "packet ends inside the IPv4 header")                                   \
+  X(Ip4BadVersion, "ip4", "version field is not 4")                                              \
+  X(Ip4BadIhl, "ip4", "IHL below 5 words or beyond Total Length")                                \
+  X(Ip4BadLength, "ip4", "Total Length beyond the packet")                                       \
+  X(Ip4BadChecksum, "ip4", "header checksum wrong")                                              \
+  X(Ip4BadSource, "ip4", "source is loopback, multicast, reserved or in 0/8")                    \
+  X(Ip4SourceRoute, "ip4", "source route option")                                                \
+  X(Ip4BadOption, "ip4", "option length runs past the header")                                   \
+  X(Ip4LinkBroadcast, "ip4", "unicast packet in a link-layer group frame")                       \
+  X(Ip4NoRoute, "ip4", "no route to the destination")                                            \
+  X(Ip4Blackhole, "ip4", "blackhole route")                                                      \
+  X(Ip4Prohibited, "ip4", "reject route")                                                        \
+  X(Ip4Martian, "ip4", "destination that must not be forwarded")                                 \
+  X(Ip4Multicast, "ip4", "multicast group without a member")                                     \
+  X(Ip4DirectedBroadcast, "ip4", "broadcast address of a subnet that is not the input link's")   \
+  X(Ip4NotForwarding, "ip4", "forwarding is switched off")                                       \
+  X(Ip4TtlExpired, "ip4", "TTL reached zero")                                                    \
+  X(Ip4TooBig, "ip4", "larger than the next hop's MTU with DF set")                              \
+  X(Ip4NeedsFragmentation, "ip4", "larger than the next hop's MTU, DF clear, not fragmented")    \
+  X(Ip4FragmentForUs, "ip4", "fragment addressed to us, not reassembled")                        \
+  X(Ip4NoProtocol, "ip4", "no handler for the Protocol field")                                   \
+  X(NeighborHoldFull, "neighbor", "too many packets wait for the neighbour")                     \
+  X(NeighborFailed, "neighbor", "neighbour does not answer ARP")                                 \
+  X(Icmp4Truncated, "icmp4", "message ends inside the ICMP header")                              \
+  X(Icmp4BadChecksum, "icmp4", "ICMP checksum wrong")                                            \
+  X(Icmp4UnknownType, "icmp4", "no handler for the ICMP type")                                   \
+  X(Icmp4EchoToBroadcast, "icmp4", "echo request to a broadcast address")                        \
+  X(UdpTruncated, "udp", "datagram ends inside the UDP header")                                  \
+  X(UdpBadLength, "udp", "Length below 8 or beyond the IP payload")                              \
+  X(UdpNoPort, "udp", "nobody listens on the port")                                              \
+  X(EspTruncated, "esp", "shorter than header, IV, trailer and ICV")                             \
+  X(EspBadLength, "esp", "ciphertext is not a multiple of four bytes")                           \
+  X(EspNoSa, "esp", "no security association for the SPI")                                       \
+  X(EspWrongEndpoint, "esp", "outer addresses are not the association's")                        \
+  X(EspReplayed, "esp", "sequence number seen or left of the window")                            \
+  X(EspBadIcv, "esp", "integrity check value wrong")                                             \
+  X(EspBadPadding, "esp", "authenticated, but the padding is not 1, 2, 3, ... or too long")      \
+  X(EspDummy, "esp", "dummy packet (next header 59)")                                            \
+  X(EspBadNextHeader, "esp", "authenticated, but the next header is not IPv4")                   \
+  X(EspBadInner, "esp", "authenticated, but the inner IPv4 header is malformed")                 \
+  X(EspSelectorMismatch, "esp", "inner addresses are outside the tunnel's selectors")            \
+  X(EspNested, "esp", "ESP inside ESP")                                                          \
+  X(EspNoOutboundSa, "esp", "tunnel has no outbound security association")                       \
+  X(EspSequenceExhausted, "esp", "sequence numbers of the association are used up")              \
+  X(EspNoRoom, "esp", "no room in the buffer for the ESP header or trailer")
+// clang-format on
+
+enum class DropReason : std::uint8_t {
+#define X(name, layer, text) name,
+  POLLUX_DROP_REASONS(X)
+#undef X
+};
+
+struct DropInfo {
+  std::string_view name, layer, text;
+};
+
+inline constexpr std::array kDropInfo{
+#define X(name, layer, text) DropInfo{#name, layer, text},
+    POLLUX_DROP_REASONS(X)
+#undef X
+};
+inline constexpr std::size_t kDropReasons = kDropInfo.size();
+static_assert(kDropReasons <= 256, "DropReason is one byte");
+
+[[nodiscard]] constexpr const DropInfo& info(DropReason r) noexcept {
+  return kDropInfo[static_cast<std::size_t>(r)];
+}
+}  // namespace core

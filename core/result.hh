@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+#include <utility>
+#include <variant>
+
+namespace core {
+/// A value, or the reason there is none. Member names are those of std::expected (C++23), which
+/// GCC 12 offers only under -std=c++23; switching later is one alias.
+template <class T, class E>
+class [[nodiscard]] Result {
+public:
+  constexpr Result(T value) : state_{std::in_place_index<0>, std::move(value)} {}
+  constexpr Result(E error) : state_{std::in_place_index<1>, std::move(error)} {}
+
+  constexpr explicit operator bool() const noexcept { return state_.index() == 0; }
+  constexpr T& operator*() & noexcept { return *std::get_if<0>(&state_); }
+  constexpr const T& operator*() const& noexcept { return *std::get_if<0>(&state_); }
+  constexpr T&& operator*() && noexcept { return std::move(*std::get_if<0>(&state_)); }
+  constexpr T* operator->() noexcept { return std::get_if<0>(&state_); }
+  constexpr const T* operator->() const noexcept { return std::get_if<0>(&state_); }
+  constexpr const E& error() const noexcept { return *std::get_if<1>(&state_); }
+
+private:
+  std::variant<T, E> state_;
+};
+
+/// The value of a request that has nothing to say but that it was done.
+struct Done {};
+}  // namespace core

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "core/worker.hh"
+
+namespace core {
+namespace {
+void send(Worker& w, const Interface& out, std::uint16_t queue,
+          std::span<rte_mbuf* const> packets) noexcept {
+  std::array<rte_mbuf*, Burst::kCapacity> batch;
+  std::uint64_t bytes = 0;
+  std::uint16_t n = 0;
+  for (rte_mbuf* m : packets) {
+    bytes += m->pkt_len;
+    batch[n++] = m;
+  }
+  const std::uint16_t sent = out.tx(out.port, queue, batch.data(), n);
+  for (std::uint16_t i = sent; i < n; ++i) {
+    bytes -= batch[i]->pkt_len;
+    w.drop(batch[i], DropReason::TxQueueFull);
+  }
+  w.interface[out.id].tx.add(sent, bytes);
+}
+
+void hand_over(Worker& w, const Interface& out, std::uint16_t owner,
+               std::span<rte_mbuf* const> packets) noexcept {
+  HandoffRing& ring = *w.handoff_to[owner];
+  for (rte_mbuf* m : packets)
+    if (!ring.push({m, out.id, HandedPacket::Kind::Frame})) w.drop(m, DropReason::HandoffFull);
+}
+
+void flush(Worker& w, const InterfaceTable& interfaces, InterfaceId id) noexcept {
+  Burst& packets = w.tx[id].packets;
+  const Interface& out = interfaces[id];
+  if (out.kind != Interface::Kind::Ethernet || !out.up) {
+    w.drop_all(packets, DropReason::InterfaceGone);
+    return;
+  }
+  const Interface::TxQueue q = out.tx_queues[w.index];
+  if (q.owner == w.index)
+    send(w, out, q.queue, packets.take());
+  else
+    hand_over(w, out, q.owner, packets.take());
+}
+}  // namespace
+
+void transmit(Worker& w, const InterfaceTable& interfaces, InterfaceId id, rte_mbuf* m) noexcept {
+  if (id >= interfaces.size()) {
+    w.drop(m, DropReason::InterfaceGone);
+    return;
+  }
+  TxBuffer& buffer = w.tx[id];
+  if (!buffer.listed) {
+    buffer.listed = true;
+    w.tx_pending.push_back(id);  // never allocates: reserved for every interface
+  }
+  buffer.packets.push(m);
+  if (buffer.packets.size() == Burst::kCapacity) flush(w, interfaces, id);
+}
+
+void flush_tx(Worker& w, const InterfaceTable& interfaces) noexcept {
+  for (const InterfaceId id : w.tx_pending) {
+    w.tx[id].listed = false;
+    if (!w.tx[id].packets.empty()) flush(w, interfaces, id);
+  }
+  w.tx_pending.clear();
+}
+}  // namespace core

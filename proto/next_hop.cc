@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "proto/next_hop.hh"
+
+#include "proto/wire/ether.hh"
+
+namespace proto {
+NextHopTable::NextHopTable(std::size_t capacity, core::Rcu& rcu)
+    : rcu_{rcu}, capacity_{capacity}, slots_{new NextHop[capacity]}, used_(capacity, false) {
+  free_.reserve(capacity);
+  for (std::size_t id = capacity; id-- > 1;) free_.push_back(static_cast<NextHopId>(id));
+  used_[kNoRoute] = true;
+}
+
+std::optional<NextHopId> NextHopTable::allocate(const NextHopFields& fields) {
+  if (free_.empty()) return std::nullopt;
+  const NextHopId id = free_.back();
+  free_.pop_back();
+  used_[id] = true;
+  write(slots_[id], fields);
+  return id;
+}
+
+namespace {
+/// Kinds under which no worker reads NextHop::ether.
+bool waits_for_arp(NextHopKind k) noexcept {
+  return k == NextHopKind::Glean || k == NextHopKind::Incomplete || k == NextHopKind::Failed;
+}
+bool same_read_fields(const NextHop& h, const NextHopFields& f) noexcept {
+  return h.interface == f.interface && h.gateway == f.gateway && h.source == f.source &&
+         h.mtu == f.mtu && h.tunnel == f.tunnel;
+}
+}  // namespace
+
+void NextHopTable::set(NextHopId id, const NextHopFields& f) {
+  NextHop& h = slots_[id];
+  if (waits_for_arp(h.kind.load(std::memory_order_relaxed)) && same_read_fields(h, f)) {
+    emit(EtherFields{f.dst_mac, f.src_mac, kEtherTypeIp4}, h.ether);
+    h.kind.store(f.kind, std::memory_order_release);
+  } else {
+    h.kind.store(NextHopKind::Changing, std::memory_order_release);
+    rcu_.grace_period();
+    write(h, f);
+  }
+  generation_.fetch_add(1, std::memory_order_release);
+}
+
+void NextHopTable::release(NextHopId id) {
+  rcu_.grace_period();
+  used_[id] = false;
+  free_.push_back(id);
+}
+
+void NextHopTable::write(NextHop& h, const NextHopFields& f) noexcept {
+  h.interface = f.interface;
+  h.mtu = f.mtu;
+  h.tunnel = f.tunnel;
+  h.gateway = f.gateway;
+  h.source = f.source;
+  emit(EtherFields{f.dst_mac, f.src_mac, kEtherTypeIp4}, h.ether);
+  h.kind.store(f.kind, std::memory_order_release);
+}
+}  // namespace proto

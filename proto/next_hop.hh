@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "core/interface.hh"
+#include "core/rcu.hh"
+
+namespace proto {
+/// Index into NextHopTable; what the FIB stores. Below kMaxNextHops.
+using NextHopId = std::uint16_t;
+
+/// What a look-up means for a packet. A local address, a group, a martian is a route as well, so
+/// the look-up is the only question that is asked.
+enum class NextHopKind : std::uint8_t {
+  NoRoute,      ///< nothing matches
+  Blackhole,    ///< drop, say nothing
+  Prohibited,   ///< drop, ICMP communication prohibited
+  Martian,      ///< must not be forwarded (RFC 1812 section 5.3.7)
+  Multicast,    ///< a group nobody here has joined
+  Broadcast,    ///< broadcast address of a subnet of ours, or 255.255.255.255
+  Local,        ///< one of our addresses
+  Glean,        ///< on a connected subnet, neighbour not known yet
+  Incomplete,   ///< neighbour asked for, no answer yet
+  Failed,       ///< neighbour did not answer
+  Reachable,    ///< neighbour known: the Ethernet header is complete
+  Tunnel,       ///< leaves through a tunnel interface
+  Changing,     ///< the manager is rewriting it: hold the packet, read nothing else
+};
+
+/// Where packets go, finished: one cache line with all that forwarding needs.
+/// The manager writes the fields while no worker reads them (see NextHopTable); `kind` is the gate.
+struct alignas(64) NextHop {
+  std::atomic<NextHopKind> kind{NextHopKind::NoRoute};
+  core::InterfaceId interface = core::kNoInterface;
+  std::uint16_t mtu = 0;           ///< bytes of IP packet
+  std::uint16_t tunnel = 0;        ///< index in IpsecConfig::tunnels, for Tunnel
+  std::uint32_t gateway = 0;       ///< host order; the neighbour's address
+  std::uint32_t source = 0;        ///< host order; source of our own packets that leave here
+  std::array<std::uint8_t, 14> ether{};  ///< complete for Reachable
+};
+static_assert(sizeof(NextHop) == 64);
+
+/// What the manager fills a NextHop with.
+struct NextHopFields {
+  NextHopKind kind = NextHopKind::NoRoute;
+  core::InterfaceId interface = core::kNoInterface;
+  std::uint16_t mtu = 0, tunnel = 0;
+  std::uint32_t gateway = 0, source = 0;
+  core::MacAddress dst_mac{}, src_mac{};
+};
+
+/// All next hops, at stable places, changed while workers read.
+///
+/// set() follows one rule: fields are written only while no worker can read them. A worker reads
+/// `kind` first (acquire) and the other fields as the kind allows: `interface`, `gateway`,
+/// `mtu` and `source` for the kinds that wait for ARP, `ether` only for Reachable. When a change touches a field
+/// that may be being read, the kind first becomes Changing, one grace period passes, then the
+/// fields and last the new kind (release) are written. The common change, Incomplete to Reachable,
+/// only adds fields nobody reads yet, and waits for nothing.
+class NextHopTable {
+public:
+  static constexpr NextHopId kNoRoute = 0;  ///< always there; the FIB's default
+
+  /// @param capacity  2 to 32767 (a 2-byte FIB entry holds 15 bits).
+  NextHopTable(std::size_t capacity, core::Rcu& rcu);
+
+  /// Worker side.
+  [[nodiscard]] const NextHop& operator[](std::size_t id) const noexcept { return slots_[id]; }
+  /// Worker side: changes whenever a neighbour became reachable or failed, so that held packets
+  /// are tried again.
+  [[nodiscard]] std::uint32_t generation() const noexcept {
+    return generation_.load(std::memory_order_acquire);
+  }
+
+  // Manager side.
+  [[nodiscard]] std::optional<NextHopId> allocate(const NextHopFields& fields);
+  void set(NextHopId id, const NextHopFields& fields);
+  /// Gives the slot back after one grace period. @pre no FIB entry points to it any more.
+  void release(NextHopId id);
+  [[nodiscard]] std::size_t capacity() const noexcept { return capacity_; }
+  [[nodiscard]] std::size_t used() const noexcept { return capacity_ - free_.size(); }
+  [[nodiscard]] bool in_use(NextHopId id) const noexcept { return used_[id]; }
+
+private:
+  void write(NextHop& h, const NextHopFields& f) noexcept;
+
+  core::Rcu& rcu_;
+  std::size_t capacity_;
+  std::unique_ptr<NextHop[]> slots_;
+  std::vector<NextHopId> free_;
+  std::vector<bool> used_;
+  std::atomic<std::uint32_t> generation_{0};
+};
+}  // namespace proto

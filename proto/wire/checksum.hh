@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+#include <cstddef>
+#include <cstdint>
+
+#include "proto/wire/bytes.hh"
+
+namespace proto {
+/// Folds a sum of 16-bit words to 16 bits with end-around carry.
+[[nodiscard]] constexpr std::uint16_t fold_checksum(std::uint64_t sum) noexcept {
+  while (sum >> 16 != 0) sum = (sum & 0xffff) + (sum >> 16);
+  return static_cast<std::uint16_t>(sum);
+}
+
+/// Sum of the 16-bit words of `b`, unfolded; an odd last byte is padded with zero (RFC 1071).
+[[nodiscard]] constexpr std::uint64_t sum_words(Bytes b) noexcept {
+  std::uint64_t sum = 0;
+  std::size_t i = 0;
+  for (; i + 4 <= b.size(); i += 4) sum += load_be32(b, i);  // 2^16 = 1 in one's complement
+  if (i + 2 <= b.size()) {
+    sum += load_be16(b, i);
+    i += 2;
+  }
+  if (i < b.size()) sum += std::uint64_t{b[i]} << 8;
+  return sum;
+}
+
+/// The Internet checksum (RFC 1071) of `b`. Over data that contains its checksum it is 0 when valid.
+[[nodiscard]] constexpr std::uint16_t internet_checksum(Bytes b) noexcept {
+  return static_cast<std::uint16_t>(~fold_checksum(sum_words(b)));
+}
+
+/// The checksum after one 16-bit word changed, HC' = ~(~HC + ~m + m') (RFC 1624 equation 3).
+[[nodiscard]] constexpr std::uint16_t update_checksum(std::uint16_t checksum, std::uint16_t was,
+                                                      std::uint16_t is) noexcept {
+  const std::uint32_t sum = std::uint32_t{static_cast<std::uint16_t>(~checksum)} +
+                            static_cast<std::uint16_t>(~was) + is;
+  return static_cast<std::uint16_t>(~fold_checksum(sum));
+}
+}  // namespace proto

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+#include "core/drop_reason.hh"
+#include "core/mac_address.hh"
+#include "core/result.hh"
+#include "proto/wire/bytes.hh"
+
+namespace proto {
+using core::DropReason;
+
+inline constexpr std::uint16_t kEtherTypeIp4 = 0x0800;
+inline constexpr std::uint16_t kEtherTypeArp = 0x0806;
+
+/// An Ethernet II frame (IEEE 802.3 clause 3.2.6), without FCS.
+class EtherView {
+public:
+  static constexpr std::size_t kHeaderLen = 14;
+
+  /// @param frame  from the destination address on.
+  /// @return the view, or EtherTruncated.
+  [[nodiscard]] static constexpr core::Result<EtherView, DropReason> parse(Bytes frame) noexcept {
+    if (frame.size() < kHeaderLen) return DropReason::EtherTruncated;
+    return EtherView{frame};
+  }
+  [[nodiscard]] constexpr core::MacAddress dst() const noexcept { return mac_at(0); }
+  [[nodiscard]] constexpr core::MacAddress src() const noexcept { return mac_at(6); }
+  [[nodiscard]] constexpr std::uint16_t type() const noexcept { return load_be16(bytes_, 12); }
+  [[nodiscard]] constexpr Bytes payload() const noexcept { return bytes_.subspan(kHeaderLen); }
+
+private:
+  explicit constexpr EtherView(Bytes checked) noexcept : bytes_{checked} {}
+  [[nodiscard]] constexpr core::MacAddress mac_at(std::size_t at) const noexcept {
+    core::MacAddress a{};
+    for (std::size_t i = 0; i < a.size(); ++i) a[i] = bytes_[at + i];
+    return a;
+  }
+  Bytes bytes_;
+};
+
+struct EtherFields {
+  core::MacAddress dst, src;
+  std::uint16_t type;
+};
+/// @pre out.size() >= 14.
+constexpr void emit(const EtherFields& f, MutBytes out) noexcept {
+  copy(f.dst, out.subspan(0, 6));
+  copy(f.src, out.subspan(6, 6));
+  store_be16(out, 12, f.type);
+}
+}  // namespace proto

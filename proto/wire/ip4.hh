@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+#include "core/drop_reason.hh"
+#include "core/result.hh"
+#include "proto/wire/bytes.hh"
+#include "proto/wire/checksum.hh"
+
+namespace proto {
+using core::DropReason;
+
+// IANA protocol numbers (host headers stay out of the wire layer).
+inline constexpr std::uint8_t kProtocolIcmp = 1, kProtocolIp4 = 4, kProtocolTcp = 6,
+                              kProtocolUdp = 17, kProtocolEsp = 50, kProtocolNone = 59;
+
+/// An IPv4 packet (RFC 791 section 3.1) whose lengths hold. The checksum is a question of its own:
+/// verify_checksum().
+class Ip4View {
+public:
+  static constexpr std::size_t kMinHeaderLen = 20, kMaxHeaderLen = 60;
+
+  /// @param l3  from the IPv4 header on; may end in link padding, which is cut off.
+  /// @return the view, or Ip4Truncated | Ip4BadVersion | Ip4BadIhl | Ip4BadLength.
+  [[nodiscard]] static constexpr core::Result<Ip4View, DropReason> parse(Bytes l3) noexcept {
+    if (l3.size() < kMinHeaderLen) return DropReason::Ip4Truncated;
+    if (l3[0] >> 4 != 4) return DropReason::Ip4BadVersion;
+    const std::size_t ihl = std::size_t{l3[0] & 0xfu} * 4, total = load_be16(l3, kTotalLengthAt);
+    if (ihl < kMinHeaderLen || ihl > total) return DropReason::Ip4BadIhl;
+    if (total > l3.size()) return DropReason::Ip4BadLength;
+    return Ip4View{l3.first(total), ihl};
+  }
+  [[nodiscard]] constexpr std::uint8_t tos() const noexcept { return bytes_[1]; }
+  [[nodiscard]] constexpr std::uint16_t total_length() const noexcept {
+    return static_cast<std::uint16_t>(bytes_.size());
+  }
+  [[nodiscard]] constexpr std::uint16_t header_len() const noexcept {
+    return static_cast<std::uint16_t>(ihl_);
+  }
+  [[nodiscard]] constexpr std::uint16_t id() const noexcept { return load_be16(bytes_, 4); }
+  [[nodiscard]] constexpr bool dont_fragment() const noexcept { return (bytes_[6] & 0x40) != 0; }
+  [[nodiscard]] constexpr bool more_fragments() const noexcept { return (bytes_[6] & 0x20) != 0; }
+  /// In bytes.
+  [[nodiscard]] constexpr std::size_t fragment_offset() const noexcept {
+    return std::size_t{load_be16(bytes_, 6) & 0x1fffu} * 8;
+  }
+  [[nodiscard]] constexpr bool is_fragment() const noexcept {
+    return (load_be16(bytes_, 6) & 0x3fff) != 0;
+  }
+  [[nodiscard]] constexpr std::uint8_t ttl() const noexcept { return bytes_[8]; }
+  [[nodiscard]] constexpr std::uint8_t protocol() const noexcept { return bytes_[9]; }
+  [[nodiscard]] constexpr std::uint16_t checksum() const noexcept { return load_be16(bytes_, 10); }
+  [[nodiscard]] constexpr std::uint32_t src() const noexcept { return load_be32(bytes_, 12); }
+  [[nodiscard]] constexpr std::uint32_t dst() const noexcept { return load_be32(bytes_, 16); }
+  [[nodiscard]] constexpr Bytes header() const noexcept { return bytes_.first(ihl_); }
+  [[nodiscard]] constexpr Bytes options() const noexcept { return header().subspan(kMinHeaderLen); }
+  [[nodiscard]] constexpr Bytes payload() const noexcept { return bytes_.subspan(ihl_); }
+  [[nodiscard]] constexpr bool verify_checksum() const noexcept {
+    return fold_checksum(sum_words(header())) == 0xffff;
+  }
+
+private:
+  static constexpr std::size_t kTotalLengthAt = 2;
+  constexpr Ip4View(Bytes b, std::size_t ihl) noexcept : bytes_{b}, ihl_{ihl} {}
+  Bytes bytes_;
+  std::size_t ihl_;
+};
+
+/// What a sender of a packet without options chooses.
+struct Ip4Fields {
+  std::uint8_t tos = 0;
+  std::uint16_t id = 0;
+  bool dont_fragment = false;
+  std::uint8_t ttl = 64;
+  std::uint8_t protocol = 0;
+  std::uint32_t src = 0, dst = 0;
+};
+/// Writes a 20-byte header. @param packet  header and payload: its size is the Total Length.
+/// @pre 20 <= packet.size() <= 65535.
+constexpr void emit(const Ip4Fields& f, MutBytes packet) noexcept {
+  packet[0] = 0x45;
+  packet[1] = f.tos;
+  store_be16(packet, 2, static_cast<std::uint16_t>(packet.size()));
+  store_be16(packet, 4, f.id);
+  store_be16(packet, 6, f.dont_fragment ? 0x4000 : 0);
+  packet[8] = f.ttl;
+  packet[9] = f.protocol;
+  store_be16(packet, 10, 0);
+  store_be32(packet, 12, f.src);
+  store_be32(packet, 16, f.dst);
+  store_be16(packet, 10, internet_checksum(packet.first(Ip4View::kMinHeaderLen)));
+}
+
+/// TTL - 1 with the checksum kept right (RFC 1624). @pre TTL > 0; a whole IPv4 header.
+constexpr void decrement_ttl(MutBytes header) noexcept {
+  const std::uint16_t was = load_be16(header, 8);
+  const auto is = static_cast<std::uint16_t>(was - 0x0100);
+  header[8] = static_cast<std::uint8_t>(is >> 8);
+  store_be16(header, 10, update_checksum(load_be16(header, 10), was, is));
+}
+
+/// Sets the source of a header whose source is 0.0.0.0, checksum kept right.
+constexpr void set_source(MutBytes header, std::uint32_t src) noexcept {
+  std::uint16_t sum = load_be16(header, 10);
+  sum = update_checksum(sum, load_be16(header, 12), static_cast<std::uint16_t>(src >> 16));
+  sum = update_checksum(sum, load_be16(header, 14), static_cast<std::uint16_t>(src));
+  store_be32(header, 12, src);
+  store_be16(header, 10, sum);
+}
+}  // namespace proto
