@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "core/log.hh"
 
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <cstdio>
