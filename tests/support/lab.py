@@ -44,9 +44,9 @@ class Interrupted(KeyboardInterrupt):
 
 
 def program(name):
-    """Path of one of our programs; POLLUX_BIN names another build's folder."""
-    folder = pathlib.Path(os.environ.get("POLLUX_BIN", REPOSITORY / "build" / "release" / "bin"))
-    path = folder / name
+    """Path of one of our programs; POLLUX_BUILD names another build's folder."""
+    build = pathlib.Path(os.environ.get("POLLUX_BUILD", REPOSITORY / "build" / "release"))
+    path = build / "bin" / name
     if not path.exists():
         raise LabError(f"{path} is missing: run ./dev build")
     return str(path)
@@ -159,7 +159,8 @@ class Namespace:
         return process
 
     def sysctl(self, name, value):
-        self.run("sysctl", "-qw", f"{name}={value}")
+        with self.entered():
+            pathlib.Path("/proc/sys", *name.split(".")).write_text(f"{value}")
 
     def address(self, interface, address):
         self.ip("addr", "add", address, "dev", interface)
@@ -170,9 +171,9 @@ class Namespace:
     def mac(self, interface):
         return self.ip_json("link", "show", "dev", interface)[0]["address"]
 
-    def ping(self, target, *options, count=1, check=True):
+    def ping(self, target, *options, count=1, **keywords):
         """ping(8) inside. Returns the finished process."""
-        return self.run("ping", "-n", "-c", count, *options, target, check=check)
+        return self.run("ping", "-n", "-c", count, *options, target, **keywords)
 
     @contextlib.contextmanager
     def entered(self):
@@ -401,6 +402,11 @@ class Lab:
             namespace.run("ethtool", "-K", name, "tx", "off", "rx", "off", "tso", "off",
                           "gso", "off", "gro", "off")
             namespace.ip("link", "set", name, "mtu", mtu, "up")
+
+    def show_logs(self):
+        """Prints what every daemon said."""
+        for daemon in self.daemons:
+            print(f"--- log of {daemon.folder.name}\n{daemon.log_text()}", flush=True)
 
     def polluxd(self, namespace, config, **keywords):
         """A daemon that is READY."""
