@@ -21,6 +21,7 @@ struct rte_mempool;
 enum pollux_option_type {
   POLLUX_OPTION_STRING,
   POLLUX_OPTION_UINT, /**< decimal, 0 to 2^32-1 */
+  POLLUX_OPTION_REST, /**< everything up to the end of the text, commas included; declared last */
 };
 
 /** One option of a driver, checked by polluxd before open() is called. */
@@ -61,7 +62,8 @@ struct pollux_port {
   pollux_burst_fn rx, tx;
   uint8_t mac[6];
   uint16_t mtu; /**< bytes of IP packet */
-  uint16_t rx_queues, tx_queues;
+  uint16_t rx_queues, tx_queues; /**< fewer than wanted where the device has no more; more where an
+                                  * option asked for more. Every receive queue must be polled. */
   uint32_t capabilities; /**< of enum pollux_capability */
   char device[64];       /**< what stands behind it: "0000:03:00.0", "veth0", a socket */
 };

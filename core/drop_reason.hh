@@ -48,6 +48,7 @@ namespace core {
   X(Ip4NeedsFragmentation, "ip4", "larger than the next hop's MTU, DF clear, not fragmented")    \
   X(Ip4FragmentForUs, "ip4", "fragment addressed to us, not reassembled")                        \
   X(Ip4NoProtocol, "ip4", "no handler for the Protocol field")                                   \
+  X(Ip4OwnDestination, "ip4", "packet of ours to an address of ours: there is no loopback")      \
   X(NeighborHoldFull, "neighbor", "too many packets wait for the neighbour")                     \
   X(NeighborFailed, "neighbor", "neighbour does not answer ARP")                                 \
   X(Icmp4Truncated, "icmp4", "message ends inside the ICMP header")                              \

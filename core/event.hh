@@ -9,7 +9,7 @@ namespace core {
 /// What a worker tells the manager. Workers decide nothing about shared state; they report.
 enum class EventKind : std::uint8_t {
   NeighborWanted,   ///< a packet waits for `address` on `interface`
-  NeighborSeen,     ///< ARP says that `address` is at `mac`; `solicited` = it was a reply to us
+  NeighborSeen,     ///< ARP says that `address` is at `mac`
   AddressConflict,  ///< another host at `mac` uses our `address`
   EchoReply,        ///< an ICMP echo reply from `address`, `id`, `sequence`, `ttl`, `length`
 };
@@ -17,7 +17,7 @@ enum class EventKind : std::uint8_t {
 /// Fixed size, no ownership: may be lost when the ring is full (the loss is counted).
 struct Event {
   EventKind kind;
-  bool solicited = false;
+  bool may_create = false;  ///< NeighborSeen: it asked us, so it is worth a new entry
   std::uint8_t ttl = 0;
   std::uint16_t interface = 0;
   std::uint32_t address = 0;  ///< IPv4, host order

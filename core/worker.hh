@@ -73,8 +73,8 @@ struct alignas(RTE_CACHE_LINE_SIZE) Worker {
   std::vector<HandoffRing*> handoff_to;    ///< by worker index; null for ourselves
   std::vector<HandoffRing*> handoff_from;  ///< every other worker's and the manager's
 
-  std::vector<TxBuffer> tx;              ///< by InterfaceId
-  std::vector<InterfaceId> tx_pending;   ///< interfaces whose buffer is not empty
+  std::vector<TxBuffer> tx;             ///< by InterfaceId
+  std::vector<InterfaceId> tx_pending;  ///< interfaces whose buffer is not empty
 
   void enter(Stage s, std::uint16_t n) noexcept {
     StageCounters& c = stages[static_cast<std::size_t>(s)];
@@ -103,7 +103,7 @@ struct alignas(RTE_CACHE_LINE_SIZE) Worker {
 /// Drops: InterfaceGone, TxQueueFull, HandoffFull.
 void transmit(Worker& w, const InterfaceTable& interfaces, InterfaceId id, rte_mbuf* m) noexcept;
 
-/// Sends all that transmit() has queued; at the end of every iteration, before the quiescent report,
-/// so that nothing for a departing port is held across it.
+/// Sends all that transmit() has queued; at the end of every iteration, before the quiescent
+/// report, so that nothing for a departing port is held across it.
 void flush_tx(Worker& w, const InterfaceTable& interfaces) noexcept;
 }  // namespace core

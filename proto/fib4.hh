@@ -26,8 +26,7 @@ public:
 
   /// Worker side: next hops of `n` (at most 64) destinations in host order.
   void lookup(const std::uint32_t* dst, std::uint64_t* next_hop, unsigned n) const noexcept {
-    rte_fib_lookup_bulk(fib_.get(), const_cast<std::uint32_t*>(dst), next_hop,
-                        static_cast<int>(n));
+    rte_fib_lookup_bulk(fib_.get(), const_cast<std::uint32_t*>(dst), next_hop, static_cast<int>(n));
   }
   [[nodiscard]] NextHopId lookup(std::uint32_t dst) const noexcept;
 

@@ -10,9 +10,9 @@
 namespace proto {
 /// What sysctl sets for the IPv4 stages. NetBSD's names where the thing is the same.
 struct Ip4Sysctl {
-  bool forwarding = false;                  ///< net.inet.ip.forwarding
-  std::uint8_t ttl = 64;                    ///< net.inet.ip.ttl, of our own packets
-  std::uint32_t icmp_errors_per_s = 100;    ///< net.inet.icmp.errppslimit, per worker; 0: none sent
+  bool forwarding = false;                ///< net.inet.ip.forwarding
+  std::uint8_t ttl = 64;                  ///< net.inet.ip.ttl, of our own packets
+  std::uint32_t icmp_errors_per_s = 100;  ///< net.inet.icmp.errppslimit, per worker; 0: none sent
 };
 
 /// The IPv4 slice of what the manager publishes. The two tables are changed in place, each under

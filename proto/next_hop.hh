@@ -18,19 +18,19 @@ using NextHopId = std::uint16_t;
 /// What a look-up means for a packet. A local address, a group, a martian is a route as well, so
 /// the look-up is the only question that is asked.
 enum class NextHopKind : std::uint8_t {
-  NoRoute,      ///< nothing matches
-  Blackhole,    ///< drop, say nothing
-  Prohibited,   ///< drop, ICMP communication prohibited
-  Martian,      ///< must not be forwarded (RFC 1812 section 5.3.7)
-  Multicast,    ///< a group nobody here has joined
-  Broadcast,    ///< broadcast address of a subnet of ours, or 255.255.255.255
-  Local,        ///< one of our addresses
-  Glean,        ///< on a connected subnet, neighbour not known yet
-  Incomplete,   ///< neighbour asked for, no answer yet
-  Failed,       ///< neighbour did not answer
-  Reachable,    ///< neighbour known: the Ethernet header is complete
-  Tunnel,       ///< leaves through a tunnel interface
-  Changing,     ///< the manager is rewriting it: hold the packet, read nothing else
+  NoRoute,     ///< nothing matches
+  Blackhole,   ///< drop, say nothing
+  Prohibited,  ///< drop, ICMP communication prohibited
+  Martian,     ///< must not be forwarded (RFC 1812 section 5.3.7)
+  Multicast,   ///< a group nobody here has joined
+  Broadcast,   ///< broadcast address of a subnet of ours, or 255.255.255.255
+  Local,       ///< one of our addresses
+  Glean,       ///< on a connected subnet, neighbour not known yet
+  Incomplete,  ///< neighbour asked for, no answer yet
+  Failed,      ///< neighbour did not answer
+  Reachable,   ///< neighbour known: the Ethernet header is complete
+  Tunnel,      ///< leaves through a tunnel interface
+  Changing,    ///< the manager is rewriting it: hold the packet, read nothing else
 };
 
 /// Where packets go, finished: one cache line with all that forwarding needs.
@@ -38,10 +38,10 @@ enum class NextHopKind : std::uint8_t {
 struct alignas(64) NextHop {
   std::atomic<NextHopKind> kind{NextHopKind::NoRoute};
   core::InterfaceId interface = core::kNoInterface;
-  std::uint16_t mtu = 0;           ///< bytes of IP packet
-  std::uint16_t tunnel = 0;        ///< index in IpsecConfig::tunnels, for Tunnel
-  std::uint32_t gateway = 0;       ///< host order; the neighbour's address
-  std::uint32_t source = 0;        ///< host order; source of our own packets that leave here
+  std::uint16_t mtu = 0;                 ///< bytes of IP packet
+  std::uint16_t tunnel = 0;              ///< index in IpsecConfig::tunnels, for Tunnel
+  std::uint32_t gateway = 0;             ///< host order; the neighbour's address
+  std::uint32_t source = 0;              ///< host order; source of our own packets that leave here
   std::array<std::uint8_t, 14> ether{};  ///< complete for Reachable
 };
 static_assert(sizeof(NextHop) == 64);
@@ -59,10 +59,10 @@ struct NextHopFields {
 ///
 /// set() follows one rule: fields are written only while no worker can read them. A worker reads
 /// `kind` first (acquire) and the other fields as the kind allows: `interface`, `gateway`,
-/// `mtu` and `source` for the kinds that wait for ARP, `ether` only for Reachable. When a change touches a field
-/// that may be being read, the kind first becomes Changing, one grace period passes, then the
-/// fields and last the new kind (release) are written. The common change, Incomplete to Reachable,
-/// only adds fields nobody reads yet, and waits for nothing.
+/// `mtu` and `source` for the kinds that wait for ARP, `ether` only for Reachable. When a change
+/// touches a field that may be being read, the kind first becomes Changing, one grace period
+/// passes, then the fields and last the new kind (release) are written. The common change,
+/// Incomplete to Reachable, only adds fields nobody reads yet, and waits for nothing.
 class NextHopTable {
 public:
   static constexpr NextHopId kNoRoute = 0;  ///< always there; the FIB's default
@@ -72,6 +72,9 @@ public:
 
   /// Worker side.
   [[nodiscard]] const NextHop& operator[](std::size_t id) const noexcept { return slots_[id]; }
+  [[nodiscard]] std::size_t id_of(const NextHop& h) const noexcept {
+    return static_cast<std::size_t>(&h - slots_.get());
+  }
   /// Worker side: changes whenever a neighbour became reachable or failed, so that held packets
   /// are tried again.
   [[nodiscard]] std::uint32_t generation() const noexcept {

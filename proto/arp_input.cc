@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "proto/arp_input.hh"
+
+#include <algorithm>
+#include <optional>
+
+#include "core/mbuf.hh"
+#include "proto/wire/arp.hh"
+#include "proto/wire/ether.hh"
+
+namespace proto {
+namespace {
+using Addresses = std::vector<Ip4Prefix>;
+
+bool is_ours(const Addresses& ours, std::uint32_t address) noexcept {
+  return std::any_of(ours.begin(), ours.end(),
+                     [&](const Ip4Prefix& p) { return p.address == address; });
+}
+bool on_link(const Addresses& ours, std::uint32_t address) noexcept {
+  return std::any_of(ours.begin(), ours.end(),
+                     [&](const Ip4Prefix& p) { return p.contains(address); });
+}
+
+/// Why the packet must go, if it must. Decides, changes nothing.
+std::optional<DropReason> judge(const ArpView& arp, const Addresses& ours) noexcept {
+  if (core::is_group(arp.sender_mac()) || arp.sender_mac() == core::MacAddress{})
+    return DropReason::ArpBadSender;
+  if (is_ours(ours, arp.sender_ip())) return DropReason::ArpConflict;
+  // An ARP probe has no sender address (RFC 5227 section 1.1): it is answered, nothing is learnt.
+  if (arp.sender_ip() != 0 && !on_link(ours, arp.sender_ip())) return DropReason::ArpForeignSender;
+  const bool request = arp.operation() == ArpView::kRequest;
+  const bool announcement = arp.sender_ip() == arp.target_ip();
+  if (request && !announcement && !is_ours(ours, arp.target_ip())) return DropReason::ArpNotForUs;
+  return std::nullopt;
+}
+
+/// Turns the request into the reply, in place: the buffer has its old Ethernet header in front.
+void reply(rte_mbuf& m, const ArpView& request, const core::MacAddress& ours) noexcept {
+  const ArpFields answer{.operation = ArpView::kReply,
+                         .sender_mac = ours,
+                         .sender_ip = request.target_ip(),
+                         .target_mac = request.sender_mac(),
+                         .target_ip = request.sender_ip()};
+  core::keep_front(m, ArpView::kLen);
+  emit(answer, core::front_bytes_mut(m));
+  core::grow_front(m, EtherView::kHeaderLen);
+  emit(EtherFields{answer.target_mac, ours, kEtherTypeArp}, core::front_bytes_mut(m));
+}
+}  // namespace
+
+void arp_input(core::Worker& w, const core::InterfaceTable& interfaces, const Ip4Config& config,
+               const core::Interface& in, core::Burst& arp) noexcept {
+  if (arp.empty()) return;
+  w.enter(core::Stage::ArpInput, arp.size());
+  const Addresses& ours = config.addresses[in.id];
+  for (rte_mbuf* m : arp.take()) {
+    const auto packet = ArpView::parse(core::front_bytes(*m));
+    if (!packet) {
+      w.drop(m, packet.error());
+      continue;
+    }
+    core::Event seen{.kind = core::EventKind::NeighborSeen,
+                     .interface = in.id,
+                     .address = packet->sender_ip(),
+                     .mac = packet->sender_mac(),
+                     .at_us = w.now_us};
+    if (const auto why = judge(*packet, ours)) {
+      if (*why == DropReason::ArpConflict) {
+        seen.kind = core::EventKind::AddressConflict;
+        w.post(seen);
+      }
+      w.drop(m, *why);
+      continue;
+    }
+    const bool asks_us =
+        packet->operation() == ArpView::kRequest && is_ours(ours, packet->target_ip());
+    // Who asks us will be answered and makes a new entry; anything else may only update one that we
+    // asked for (RFC 826, "merge flag"), so that unasked replies cannot fill the table.
+    seen.may_create = asks_us;
+    if (packet->sender_ip() != 0) w.post(seen);
+    if (asks_us) {
+      reply(*m, *packet, in.mac);
+      core::transmit(w, interfaces, in.id, m);
+    } else {
+      w.consume(m);
+    }
+  }
+}
+}  // namespace proto

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "proto/ether_input.hh"
+
+#include "core/mbuf.hh"
+#include "proto/wire/ether.hh"
+
+namespace proto {
+namespace {
+void demultiplex(core::Worker& w, rte_mbuf* m, std::uint16_t type, bool group,
+                 EtherInputNext& next) noexcept {
+  core::strip_front(*m, EtherView::kHeaderLen);
+  switch (type) {
+    case kEtherTypeIp4: (group ? next.ip4_group : next.ip4).push(m); break;
+    case kEtherTypeArp: next.arp.push(m); break;
+    default: w.drop(m, DropReason::EtherUnknownType);
+  }
+}
+}  // namespace
+
+void ether_input(core::Worker& w, const core::Interface& in, core::Burst& rx,
+                 EtherInputNext& next) noexcept {
+  w.enter(core::Stage::EtherInput, rx.size());
+  const auto packets = rx.take();
+  for (rte_mbuf* m : packets) core::prefetch_front(*m);
+  std::uint64_t bytes = 0;
+  for (rte_mbuf* m : packets) {
+    bytes += m->pkt_len;
+    if (m->nb_segs != 1) {
+      w.drop(m, DropReason::RxChained);
+      continue;
+    }
+    const auto frame = EtherView::parse(core::front_bytes(*m));
+    if (!frame) {
+      w.drop(m, frame.error());
+      continue;
+    }
+    const core::MacAddress dst = frame->dst();
+    const bool group = core::is_group(dst);
+    if (!group && dst != in.mac) {
+      w.drop(m, DropReason::EtherNotForUs);
+      continue;
+    }
+    demultiplex(w, m, frame->type(), group, next);
+  }
+  w.interface[in.id].rx.add(packets.size(), bytes);
+}
+}  // namespace proto

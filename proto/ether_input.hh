@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+#include "core/worker.hh"
+
+namespace proto {
+/// Where ether_input sends packets, by who handles them next.
+struct EtherInputNext {
+  core::Burst arp;
+  core::Burst ip4;        ///< addressed to this interface
+  core::Burst ip4_group;  ///< link-layer broadcast or multicast: never forwarded
+};
+
+/// Splits frames by EtherType and by whom the link layer addresses.
+/// In:    frames received on `in`, data at the Ethernet header.
+/// Out:   data at the Ethernet payload. `rx` is empty.
+/// Drops: RxChained, EtherTruncated, EtherNotForUs, EtherUnknownType.
+void ether_input(core::Worker& w, const core::Interface& in, core::Burst& rx,
+                 EtherInputNext& next) noexcept;
+}  // namespace proto

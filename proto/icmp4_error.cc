@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "proto/icmp4_error.hh"
+
+#include <algorithm>
+
+#include "core/mbuf.hh"
+#include "proto/wire/icmp4.hh"
+#include "proto/wire/ip4.hh"
+
+namespace proto {
+namespace {
+constexpr std::size_t kOuterLen = Ip4View::kMinHeaderLen + Icmp4View::kHeaderLen;
+constexpr std::size_t kMaxErrorLen = 576;        // RFC 1812 section 4.3.2.3
+constexpr std::uint8_t kInternetControl = 0xc0;  // precedence 6, RFC 1812 section 4.3.2.5
+
+/// Whether RFC 1122 section 3.2.2 allows an error about this packet.
+bool may_tell(const Ip4View& ip) noexcept {
+  if (ip.fragment_offset() != 0) return false;
+  if (ip.protocol() != kProtocolIcmp) return true;
+  const auto icmp = Icmp4View::parse(ip.payload());
+  return icmp && !icmp->is_error();
+}
+
+/// The error about `ip`, or null where no buffer is free.
+rte_mbuf* make_error(core::Worker& w, Ip4Shard& shard, const Ip4Config& config, const Ip4View& ip,
+                     Bytes original, const Icmp4Cause& cause) noexcept {
+  rte_mbuf* m = w.pool != nullptr ? rte_pktmbuf_alloc(w.pool) : nullptr;
+  if (m == nullptr) return nullptr;
+  const std::size_t quoted = std::min(original.size(), kMaxErrorLen - kOuterLen);
+  core::grow_back(*m, static_cast<std::uint16_t>(kOuterLen + quoted));
+  const MutBytes packet = core::front_bytes_mut(*m);
+  copy(original.first(quoted), packet.subspan(kOuterLen));
+  emit(Icmp4Fields{.type = cause.type, .code = cause.code, .word2 = cause.mtu},
+       packet.subspan(Ip4View::kMinHeaderLen));
+  emit(Ip4Fields{.tos = kInternetControl,
+                 .id = shard.ip_id++,
+                 .ttl = config.sysctl.ttl,
+                 .protocol = kProtocolIcmp,
+                 .dst = ip.src()},
+       packet);
+  return m;
+}
+}  // namespace
+
+void icmp4_error(core::Worker& w, Ip4Shard& shard, const Ip4Config& config,
+                 core::NotedBurst<Icmp4Cause>& in, core::Burst& out) noexcept {
+  if (in.empty()) return;
+  w.enter(core::Stage::Icmp4Error, in.size());
+  const auto packets = in.take();
+  for (std::size_t i = 0; i < packets.size(); ++i) {
+    rte_mbuf* m = packets[i];
+    const Icmp4Cause& cause = in.notes()[i];
+    const Bytes original = core::front_bytes(*m);
+    const auto ip = Ip4View::parse(original);
+    if (ip && may_tell(*ip) && shard.icmp_errors.take(w.now_us, config.sysctl.icmp_errors_per_s)) {
+      if (rte_mbuf* error = make_error(w, shard, config, *ip, original, cause)) {
+        w.originated.add(1);
+        out.push(error);
+      }
+    }
+    w.drop(m, cause.reason);
+  }
+}
+}  // namespace proto

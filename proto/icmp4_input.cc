@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "proto/icmp4_input.hh"
+
+#include "core/mbuf.hh"
+#include "proto/wire/icmp4.hh"
+#include "proto/wire/ip4.hh"
+
+namespace proto {
+namespace {
+/// Request becomes reply: addresses change places, the body stays (RFC 792 page 15). Options are
+/// left behind: none of them asks to be returned but the source routes that ip4_input refuses.
+void make_reply(rte_mbuf& m, const Ip4View& ip, const Icmp4View& icmp, std::uint8_t ttl) noexcept {
+  const Ip4Fields answer{.tos = ip.tos(),
+                         .id = ip.id(),
+                         .ttl = ttl,
+                         .protocol = kProtocolIcmp,
+                         .src = ip.dst(),
+                         .dst = ip.src()};
+  const Icmp4Fields echo{
+      .type = Icmp4View::kEchoReply, .word1 = icmp.id(), .word2 = icmp.sequence()};
+  core::strip_front(m, static_cast<std::uint16_t>(ip.header_len() - Ip4View::kMinHeaderLen));
+  const MutBytes packet = core::front_bytes_mut(m);
+  emit(echo, packet.subspan(Ip4View::kMinHeaderLen));
+  emit(answer, packet);
+  m.ol_flags = 0;
+}
+
+core::Event reply_seen(const Ip4View& ip, const Icmp4View& icmp, std::uint64_t now_us) noexcept {
+  return {.kind = core::EventKind::EchoReply,
+          .ttl = ip.ttl(),
+          .address = ip.src(),
+          .id = icmp.id(),
+          .sequence = icmp.sequence(),
+          .length = static_cast<std::uint16_t>(icmp.body().size()),
+          .at_us = now_us};
+}
+}  // namespace
+
+void icmp4_input(core::Worker& w, const Ip4Config& config, core::Burst& in,
+                 core::Burst& out) noexcept {
+  if (in.empty()) return;
+  w.enter(core::Stage::Icmp4Input, in.size());
+  for (rte_mbuf* m : in.take()) {
+    const auto ip = Ip4View::parse(core::front_bytes(*m));
+    const auto icmp = ip ? Icmp4View::parse(ip->payload()) : DropReason::Icmp4Truncated;
+    if (!icmp) {
+      w.drop(m, icmp.error());
+    } else if (!icmp->verify_checksum()) {
+      w.drop(m, DropReason::Icmp4BadChecksum);
+    } else if (icmp->type() == Icmp4View::kEchoRequest) {
+      make_reply(*m, *ip, *icmp, config.sysctl.ttl);
+      out.push(m);
+    } else if (icmp->type() == Icmp4View::kEchoReply) {
+      w.post(reply_seen(*ip, *icmp, w.now_us));
+      w.consume(m);
+    } else if (icmp->is_error()) {
+      w.consume(m);
+    } else {
+      w.drop(m, DropReason::Icmp4UnknownType);
+    }
+  }
+}
+}  // namespace proto

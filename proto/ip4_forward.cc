@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "proto/ip4_forward.hh"
+
+#include "core/mbuf.hh"
+#include "proto/wire/icmp4.hh"
+#include "proto/wire/ip4.hh"
+
+namespace proto {
+namespace {
+constexpr std::size_t kFlagsAt = 6, kTtlAt = 8;
+constexpr std::uint8_t kDontFragment = 0x40;
+}  // namespace
+
+void ip4_forward(core::Worker& w, RoutedBurst& in, RoutedBurst& out,
+                 core::NotedBurst<Icmp4Cause>& refused) noexcept {
+  if (in.empty()) return;
+  w.enter(core::Stage::Ip4Forward, in.size());
+  const auto packets = in.take();
+  for (std::size_t i = 0; i < packets.size(); ++i) {
+    rte_mbuf* m = packets[i];
+    const NextHop* hop = in.notes()[i];
+    const MutBytes header = core::front_bytes_mut(*m);  // 20 bytes at least: ip4_input saw to it
+    if (header[kTtlAt] <= 1) [[unlikely]] {
+      refused.push(m, {DropReason::Ip4TtlExpired, Icmp4View::kTimeExceeded, 0, 0});
+    } else if (m->pkt_len > hop->mtu) [[unlikely]] {
+      // Told in both cases: where fragments are not made, the source must send less.
+      const bool df = (header[kFlagsAt] & kDontFragment) != 0;
+      refused.push(m, {df ? DropReason::Ip4TooBig : DropReason::Ip4NeedsFragmentation,
+                       Icmp4View::kUnreachable, Icmp4View::kFragmentationNeeded, hop->mtu});
+    } else {
+      decrement_ttl(header);
+      out.push(m, hop);
+    }
+  }
+}
+}  // namespace proto

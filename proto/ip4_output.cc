@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "proto/ip4_output.hh"
+
+#include "core/mbuf.hh"
+#include "proto/wire/ip4.hh"
+
+namespace proto {
+namespace {
+constexpr std::size_t kSourceAt = 12, kDestinationAt = 16;
+
+DropReason refusal(NextHopKind kind) noexcept {
+  switch (kind) {
+    case NextHopKind::Blackhole: return DropReason::Ip4Blackhole;
+    case NextHopKind::Prohibited: return DropReason::Ip4Prohibited;
+    case NextHopKind::Martian: return DropReason::Ip4Martian;
+    case NextHopKind::Multicast: return DropReason::Ip4Multicast;
+    case NextHopKind::Broadcast: return DropReason::Ip4DirectedBroadcast;
+    case NextHopKind::Local: return DropReason::Ip4OwnDestination;
+    case NextHopKind::Failed: return DropReason::NeighborFailed;
+    default: return DropReason::Ip4NoRoute;
+  }
+}
+}  // namespace
+
+void ip4_output(core::Worker& w, Ip4Shard& shard, const Ip4Config& config, core::Burst& in,
+                Ip4OutputNext& next) noexcept {
+  if (in.empty()) return;
+  w.enter(core::Stage::Ip4Output, in.size());
+  std::array<std::uint32_t, core::Burst::kCapacity> dst;
+  std::array<std::uint64_t, core::Burst::kCapacity> hops;
+  const auto packets = in.take();
+  for (std::size_t i = 0; i < packets.size(); ++i)
+    dst[i] = load_be32(core::front_bytes(*packets[i]), kDestinationAt);
+  config.fib->lookup(dst.data(), hops.data(), static_cast<unsigned>(packets.size()));
+
+  for (std::size_t i = 0; i < packets.size(); ++i) {
+    rte_mbuf* m = packets[i];
+    const NextHop& hop = (*config.next_hops)[hops[i]];
+    const NextHopKind kind = hop.kind.load(std::memory_order_acquire);
+    if (must_wait(kind)) {
+      shard.hold.push(w, held(m, dst[i], hop, kind, /*own=*/true, w.now_us));
+      continue;
+    }
+    const bool tunnel = kind == NextHopKind::Tunnel;
+    if (kind != NextHopKind::Reachable && !tunnel) {
+      w.drop(m, refusal(kind));
+      continue;
+    }
+    if (m->pkt_len > hop.mtu) {
+      w.drop(m, DropReason::Ip4TooBig);
+      continue;
+    }
+    const MutBytes header = core::front_bytes_mut(*m);
+    if (load_be32(header, kSourceAt) == 0) set_source(header, hop.source);
+    (tunnel ? next.tunnel : next.ether).push(m, &hop);
+  }
+}
+}  // namespace proto

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+#include "core/worker.hh"
+#include "proto/ip4_lookup.hh"
+
+namespace proto {
+/// Where ip4_output sends packets.
+struct Ip4OutputNext {
+  RoutedBurst ether;   ///< to a neighbour that is known
+  RoutedBurst tunnel;  ///< into a tunnel
+};
+
+/// Routes packets of our own: ICMP, ESP's outer packets, echo requests. A source of 0 becomes that
+/// of the route (RFC 1122 section 3.3.4.3). The TTL stays.
+/// In:    data at an IPv4 header that we wrote.
+/// Out:   one burst of `next`, held for its neighbour, or dropped: nobody is told. `in` is empty.
+/// Drops: Ip4NoRoute, Ip4Blackhole, Ip4Prohibited, Ip4Martian, Ip4Multicast, Ip4DirectedBroadcast,
+///        Ip4OwnDestination, Ip4TooBig, NeighborFailed, NeighborHoldFull.
+void ip4_output(core::Worker& w, Ip4Shard& shard, const Ip4Config& config, core::Burst& in,
+                Ip4OutputNext& next) noexcept;
+}  // namespace proto
