@@ -17,7 +17,7 @@ namespace polluxd {
 struct InterfaceSpec {
   std::string driver;  ///< unique part of a driver's name, or a path
   std::vector<std::pair<std::string, std::string>> options;  ///< without name=
-  std::string name;    ///< empty: numbered by driver type
+  std::string name;                                          ///< empty: numbered by driver type
   std::vector<proto::Ip4Prefix> addresses;
   std::uint16_t mtu = 0;  ///< bytes of IP packet; 0: the device's default
   bool up = true;
@@ -39,16 +39,19 @@ struct NeighborSpec {
 
 /// Sizes of everything that has one. Small by default.
 struct Limits {
-  std::uint32_t mbufs = 8192;         ///< packet buffers in the pool
-  std::uint32_t mbuf_size = 2048;     ///< bytes of packet data in each, without headroom
+  std::uint32_t mbufs = 8192;      ///< packet buffers in the pool
+  std::uint32_t mbuf_size = 2048;  ///< bytes of packet data in each, without headroom
   std::uint32_t interfaces = 64;
   std::uint32_t routes = 4096;
-  std::uint32_t route_groups = 256;   ///< /24s that hold a longer prefix (neighbours are /32s)
-  std::uint32_t next_hops = 1024;     ///< at most 32767
+  std::uint32_t route_groups = 256;  ///< /24s that hold a longer prefix (neighbours are /32s)
+  std::uint32_t next_hops = 1024;    ///< at most 32767
   std::uint32_t neighbors = 512;
   std::uint32_t tunnels = 64;
   std::uint32_t sas = 256;
 };
+
+inline constexpr std::uint32_t kMaxWorkers = 64;
+inline constexpr std::uint32_t kMaxCpu = 1023;
 
 /// The configuration file, whole.
 struct Config {

@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "apps/polluxd/config_file.hh"
+
+#include <cerrno>
+#include <cstdio>
+#include <filesystem>
+#include <memory>
+#include <system_error>
+
+#include "apps/polluxd/config_file_table.hh"
+#include "apps/polluxd/spec_syntax.hh"
+
+namespace polluxd {
+namespace {
+namespace fs = std::filesystem;
+
+void read_workers(ConfigTable& root, Config& config) {
+  auto table = root.table("workers");
+  if (!table) return;
+  const bool counted = [&] {
+    const auto count = table->find("count");
+    if (count) config.workers = count->number(1, kMaxWorkers);
+    return count.has_value();
+  }();
+  if (const auto cpus = table->find("cpus")) {
+    for (const ConfigValue& cpu : cpus->items()) config.cpus.push_back(cpu.number(0, kMaxCpu));
+    if (!counted && !config.cpus.empty())
+      config.workers = static_cast<std::uint32_t>(config.cpus.size());
+    if (config.cpus.size() != config.workers || config.workers > kMaxWorkers)
+      fail_at(cpus->value, fmt::format("cpus has {} entries, expected one per worker: {}",
+                                       config.cpus.size(), counted ? config.workers : kMaxWorkers));
+  }
+  table->number("idle_sleep_us", config.idle_sleep_us, 0, 1'000'000);
+  table->done();
+}
+
+void read_limits(ConfigTable& root, Limits& limits) {
+  auto table = root.table("limits");
+  if (!table) return;
+  table->number("mbufs", limits.mbufs, 512, 1u << 24);
+  table->number("mbuf_size", limits.mbuf_size, 2048, 32768);
+  table->number("interfaces", limits.interfaces, 1, 4096);
+  table->number("routes", limits.routes, 16, 1u << 24);
+  table->number("route_groups", limits.route_groups, 1, 32767);
+  table->number("next_hops", limits.next_hops, 16, 32767);
+  table->number("neighbors", limits.neighbors, 1, 1u << 20);
+  table->number("tunnels", limits.tunnels, 1, 4096);
+  table->number("sas", limits.sas, 1, 65534);
+  table->done();
+}
+
+void read_texts(ConfigTable& table, std::string_view key, std::vector<std::string>& to) {
+  if (const auto found = table.find(key))
+    for (const ConfigValue& item : found->items()) to.push_back(item.text());
+}
+
+void read_process(ConfigTable& root, Config& config) {
+  if (auto control = root.table("control")) {
+    control->text("socket_directory", config.socket_directory);
+    control->done();
+  }
+  if (auto drivers = root.table("drivers")) {
+    read_texts(*drivers, "path", config.driver_path);
+    drivers->done();
+  }
+  if (auto eal = root.table("eal")) {
+    read_texts(*eal, "args", config.eal_args);
+    eal->done();
+  }
+  if (auto sysctl = root.table("sysctl"))
+    for (const auto& [name, value] : sysctl->all())
+      config.sysctls.emplace_back(name, value.switch_or_number());
+}
+
+std::vector<proto::Ip4Prefix> read_addresses(ConfigTable& table) {
+  std::vector<proto::Ip4Prefix> addresses;
+  if (const auto found = table.find("address"))
+    for (const ConfigValue& item : found->items(/*or_one=*/true))
+      addresses.push_back(item.parsed(parse_interface_address));
+  return addresses;
+}
+
+std::uint16_t read_mtu(ConfigTable& table) {
+  const auto mtu = table.find("mtu");
+  return mtu ? static_cast<std::uint16_t>(mtu->number(kMinMtu, kMaxMtu)) : std::uint16_t{0};
+}
+
+/// Driver options: a string, or an integer that a driver reads as text.
+std::string option_text(const ConfigValue& value) {
+  if (value.value.is_string()) return value.text();
+  if (value.value.is_integer()) return std::to_string(value.value.as_integer());
+  value.expected("a string or an integer");
+}
+
+InterfaceSpec read_interface(ConfigTable& table) {
+  InterfaceSpec spec;
+  spec.driver = table.need("driver").text();
+  if (const auto name = table.find("name")) spec.name = name->parsed(parse_interface_name);
+  spec.addresses = read_addresses(table);
+  spec.mtu = read_mtu(table);
+  table.boolean("up", spec.up);
+  if (const auto options = table.table("options"))
+    for (const auto& [key, value] : options->all()) {
+      if (key == "name")
+        fail_at_key(value.value, key, "the name is no option, expected it in [[interface]]");
+      spec.options.emplace_back(key, option_text(value));
+    }
+  table.done();
+  return spec;
+}
+
+crypto::TunnelSpec read_tunnel(ConfigTable& table, std::vector<proto::Ip4Prefix>& addresses) {
+  crypto::TunnelSpec spec;
+  spec.name = table.need("name").parsed(parse_interface_name);
+  spec.local = table.need("local").parsed(parse_address);
+  spec.remote = table.need("remote").parsed(parse_address);
+  spec.mtu = read_mtu(table);
+  addresses = read_addresses(table);
+  if (const auto selectors = table.find("selectors"))
+    for (const ConfigValue& item : selectors->items()) {
+      ConfigTable selector{item.value, "selectors"};
+      crypto::Selector s;
+      s.local = selector.need("local").parsed(parse_network);
+      s.remote = selector.need("remote").parsed(parse_network);
+      selector.done();
+      spec.selectors.push_back(s);
+    }
+  table.done();
+  return spec;
+}
+
+std::uint32_t read_spi(const ConfigValue& spi) {
+  return spi.value.is_string() ? spi.parsed(parse_spi) : spi.number(kMinSpi, ~std::uint32_t{0});
+}
+
+crypto::SaSpec read_sa(ConfigTable& table, const fs::path& folder) {
+  crypto::SaSpec spec;
+  spec.tunnel = table.need("tunnel").parsed(parse_interface_name);
+  spec.direction = table.need("direction").parsed(parse_direction);
+  spec.spi = read_spi(table.need("spi"));
+  spec.algorithm = table.need("algorithm").parsed(parse_sa_algorithm);
+  table.number("replay_window", spec.replay_window, 0, kMaxReplayWindow);
+  const ConfigValue file = table.need("key_file");
+  table.done();
+  auto key = crypto::Secret::from_file(folder / file.text());
+  if (!key) fail_at(file.value, fmt::format("key_file: {}", key.error().context));
+  if (key->bytes().size() != crypto::keymat_size(spec.algorithm))
+    fail_at(file.value,
+            fmt::format("key_file holds {} bytes, expected {} (key and 4 bytes of salt) for {}",
+                        key->bytes().size(), crypto::keymat_size(spec.algorithm),
+                        crypto::to_string(spec.algorithm)));
+  spec.key = *std::move(key);
+  return spec;
+}
+
+RouteSpec read_route(ConfigTable& table) {
+  RouteSpec spec;
+  const ConfigValue prefix = table.need("prefix");
+  spec.prefix = prefix.parsed(parse_network);
+  if (const auto via = table.find("via")) spec.gateway = via->parsed(parse_address);
+  if (const auto interface = table.find("interface"))
+    spec.interface = interface->parsed(parse_interface_name);
+  if (const auto kind = table.find("kind")) spec.kind = kind->parsed(parse_route_kind);
+  table.done();
+  const bool has_next_hop = spec.gateway.has_value() || !spec.interface.empty();
+  if (spec.kind == RouteSpec::Kind::Unicast && !has_next_hop)
+    fail_at(prefix.value, "the route leads nowhere, expected \"via\", \"interface\" or both");
+  if (spec.kind != RouteSpec::Kind::Unicast && has_next_hop)
+    fail_at(prefix.value, "a blackhole or prohibit route has neither \"via\" nor \"interface\"");
+  return spec;
+}
+
+NeighborSpec read_neighbor(ConfigTable& table) {
+  NeighborSpec spec;
+  spec.interface = table.need("interface").parsed(parse_interface_name);
+  spec.address = table.need("address").parsed(parse_address);
+  spec.mac = table.need("mac").parsed(parse_mac_address);
+  table.done();
+  return spec;
+}
+
+Config read_all(const TomlValue& value, const fs::path& folder) {
+  Config config;
+  ConfigTable root{value, "the file"};
+  read_workers(root, config);
+  read_limits(root, config.limits);
+  read_process(root, config);
+  for (ConfigTable& t : root.tables("interface")) config.interfaces.push_back(read_interface(t));
+  for (ConfigTable& t : root.tables("tunnel"))
+    config.tunnels.push_back(read_tunnel(t, config.tunnel_addresses.emplace_back()));
+  auto sas = root.tables("sa");
+  for (ConfigTable& t : root.tables("route")) config.routes.push_back(read_route(t));
+  for (ConfigTable& t : root.tables("neighbor")) config.neighbors.push_back(read_neighbor(t));
+  root.done();
+  // Last, because they read further files.
+  for (ConfigTable& t : sas) config.sas.push_back(read_sa(t, folder));
+  return config;
+}
+
+/// @throws ConfigError
+std::string read_text(const std::string& path) {
+  constexpr std::size_t kMaxFile = std::size_t{16} << 20;
+  const auto refuse = [&](int error) {
+    throw ConfigError{
+        fmt::format("{}: cannot read: {}", path, std::generic_category().message(error))};
+  };
+  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file{std::fopen(path.c_str(), "re"),
+                                                             &std::fclose};
+  if (!file) refuse(errno);
+  std::string text(kMaxFile + 1, '\0');
+  text.resize(std::fread(text.data(), 1, text.size(), file.get()));
+  if (std::ferror(file.get()) != 0) refuse(errno);
+  if (text.size() > kMaxFile)
+    throw ConfigError{fmt::format("{}: larger than {} MiB", path, kMaxFile >> 20)};
+  text.shrink_to_fit();
+  return text;
+}
+}  // namespace
+
+core::Expected<Config> read_config(const std::string& path) {
+  try {
+    return read_all(parse_toml(path, read_text(path)), fs::path{path}.parent_path());
+  } catch (const ConfigError& e) {
+    return core::Error{core::Errc::Invalid, e.text};
+  } catch (const std::exception& e) {
+    return core::Error{core::Errc::Invalid, fmt::format("{}: {}", path, e.what())};
+  }
+}
+}  // namespace polluxd

@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "apps/polluxd/config_file_table.hh"
+
+#include <algorithm>
+#include <sstream>
+#include <tuple>
+
+namespace polluxd {
+namespace {
+struct Position {
+  std::size_t line = 1, column = 1;
+};
+[[noreturn]] void fail(const std::string& file, Position at, std::string_view text) {
+  throw ConfigError{fmt::format("{}:{}:{}: {}", file, at.line, at.column, text)};
+}
+Position position(const TomlValue& value) {
+  const auto at = value.location();
+  return {at.line(), at.column()};
+}
+/// The parser keeps where values are, not keys: the key is looked for on the value's line.
+Position key_position(const TomlValue& value, const std::string& key) {
+  const auto at = value.location();
+  const std::string line = at.line_str();
+  std::size_t found = line.rfind(key, at.column() > 0 ? at.column() - 1 : 0);
+  if (found == std::string::npos) found = line.find(key);
+  if (found == std::string::npos) return position(value);
+  if (found > 0 && (line[found - 1] == '"' || line[found - 1] == '\'')) --found;
+  return {at.line(), found + 1};
+}
+/// The parser's own error object often says 1:1, but its text has a caret at the place: below the
+/// last line of the form " 12 | text".
+Position caret_position(const std::string& what, Position fallback) {
+  std::istringstream lines{what};
+  Position at = fallback, shown;
+  std::size_t bar = std::string::npos;
+  for (std::string line; std::getline(lines, line);) {
+    if (const std::size_t here = line.find(" | "); here == std::string::npos) {
+      continue;
+    } else if (const std::size_t digit = line.find_first_of("0123456789"); digit < here) {
+      shown.line = std::stoul(line.substr(digit));
+      bar = here;
+    } else if (const std::size_t mark = line.find_first_of("^~"); mark != std::string::npos) {
+      if (bar == std::string::npos || mark < bar + 3) continue;
+      at = {shown.line, mark - bar - 2};
+    }
+  }
+  return at;
+}
+/// "[error] toml::parse_key: an invalid key appeared." -> "an invalid key appeared"
+std::string sentence(const std::string& what) {
+  std::string line = what.substr(0, what.find('\n'));
+  if (const std::size_t name = line.find(": "); name != std::string::npos) line.erase(0, name + 2);
+  while (!line.empty() && line.back() == '.') line.pop_back();
+  return line;
+}
+std::string_view type_of(const TomlValue& value) {
+  switch (value.type()) {
+    case toml::value_t::boolean: return "a boolean";
+    case toml::value_t::integer: return "an integer";
+    case toml::value_t::floating: return "a floating-point number";
+    case toml::value_t::string: return "a string";
+    case toml::value_t::array: return "an array";
+    case toml::value_t::table: return "a table";
+    default: return "a date or time";
+  }
+}
+}  // namespace
+
+void fail_at(const TomlValue& value, const std::string& text) {
+  fail(value.location().file_name(), position(value), text);
+}
+
+void fail_at_key(const TomlValue& value, const std::string& key, const std::string& text) {
+  fail(value.location().file_name(), key_position(value, key), text);
+}
+
+TomlValue parse_toml(const std::string& path, const std::string& text) {
+  check_nesting(path, text);
+  std::istringstream stream{text};
+  try {
+    return toml::parse<toml::discard_comments, std::map, std::vector>(stream, path);
+  } catch (const toml::exception& e) {
+    const Position at = caret_position(e.what(), {e.location().line(), e.location().column()});
+    fail(path, at, "not valid TOML: " + sentence(e.what()));
+  } catch (const std::exception& e) { fail(path, {}, "not valid TOML: " + sentence(e.what())); }
+}
+
+namespace {
+/// Walks through a TOML text far enough to know what is outside of strings and comments.
+class NestingScan {
+public:
+  NestingScan(const std::string& path, std::string_view text) : path_{path}, text_{text} {}
+  void run() {
+    while (at_ < text_.size()) step();
+  }
+
+private:
+  // The parser recurses per bracket and per part of a dotted key.
+  static constexpr std::size_t kMaxDepth = 32, kMaxDots = 64;
+
+  void step() {
+    const char c = text_[at_];
+    if (c == '"' || c == '\'') return skip_string(c);
+    if (c == '#') return skip_comment();
+    if (c == '\n') newline();
+    if (c == '[' || c == '{') ++depth_;
+    if ((c == ']' || c == '}') && depth_ > 0) --depth_;
+    if (c == '.') ++dots_;
+    if (depth_ > kMaxDepth) too_deep("brackets are nested deeper than 32");
+    if (dots_ > kMaxDots) too_deep("a key has more than 64 parts");
+    ++at_;
+  }
+  void newline() {
+    dots_ = 0;
+    ++line_;
+    line_start_ = at_ + 1;
+  }
+  void skip_comment() { at_ = std::min(text_.find('\n', at_), text_.size()); }
+  void skip_string(char quote) {
+    const std::string three(3, quote);
+    const bool multi = text_.substr(at_).starts_with(three);
+    const std::string_view end =
+        multi ? std::string_view{three} : std::string_view{three}.substr(2);
+    at_ += end.size();
+    while (at_ < text_.size() && !text_.substr(at_).starts_with(end)) {
+      if (text_[at_] == '\n' && !multi) return;  // the parser says so better
+      if (text_[at_] == '\n') newline();
+      if (text_[at_] == '\\' && quote == '"') ++at_;
+      ++at_;
+    }
+    at_ += end.size();
+  }
+  [[noreturn]] void too_deep(std::string_view what) const {
+    fail(path_, {line_, at_ - line_start_ + 1}, what);
+  }
+
+  const std::string& path_;
+  std::string_view text_;
+  std::size_t at_ = 0, depth_ = 0, dots_ = 0, line_ = 1, line_start_ = 0;
+};
+}  // namespace
+
+void check_nesting(const std::string& path, std::string_view text) {
+  NestingScan{path, text}.run();
+}
+
+void ConfigValue::expected(std::string_view what) const {
+  fail_at(value, fmt::format("{} is {}, expected {}", name, type_of(value), what));
+}
+
+std::string ConfigValue::text() const {
+  if (!value.is_string()) expected("a string");
+  return value.as_string().str;
+}
+
+std::uint32_t ConfigValue::number(std::uint32_t min, std::uint32_t max) const {
+  if (!value.is_integer()) expected(fmt::format("an integer, {} to {}", min, max));
+  const std::int64_t n = value.as_integer();
+  if (n < min || n > max)
+    fail_at(value, fmt::format("{} is out of range, expected {} to {}", name, min, max));
+  return static_cast<std::uint32_t>(n);
+}
+
+std::int64_t ConfigValue::switch_or_number() const {
+  if (value.is_boolean()) return value.as_boolean() ? 1 : 0;
+  if (!value.is_integer()) expected("an integer, true or false");
+  return value.as_integer();
+}
+
+bool ConfigValue::boolean() const {
+  if (!value.is_boolean()) expected("true or false");
+  return value.as_boolean();
+}
+
+std::vector<ConfigValue> ConfigValue::items(bool or_one) const {
+  std::vector<ConfigValue> found;
+  if (!value.is_array() && or_one) return {*this};
+  if (!value.is_array()) expected("an array");
+  for (const TomlValue& item : value.as_array()) found.push_back({item, name});
+  return found;
+}
+
+ConfigTable::ConfigTable(const TomlValue& value, std::string name)
+    : value_{&value}, name_{std::move(name)} {
+  if (!value.is_table()) ConfigValue{value, name_}.expected("a table");
+}
+
+std::optional<ConfigValue> ConfigTable::find(std::string_view key) {
+  known_.emplace_back(key);
+  const auto& table = value_->as_table();
+  const auto at = table.find(known_.back());
+  if (at == table.end()) return std::nullopt;
+  return ConfigValue{at->second, known_.back()};
+}
+
+ConfigValue ConfigTable::need(std::string_view key) {
+  if (auto found = find(key)) return *std::move(found);
+  fail_at(*value_, fmt::format("{} has no \"{}\", which it needs", name_, key));
+}
+
+std::vector<ConfigTable> ConfigTable::tables(std::string_view key) {
+  std::vector<ConfigTable> found;
+  const auto array = find(key);
+  if (!array) return found;
+  const std::string name = fmt::format("[[{}]]", key);
+  if (!array->value.is_array()) array->expected(fmt::format("tables, each under {}", name));
+  for (const TomlValue& item : array->value.as_array()) found.emplace_back(item, name);
+  return found;
+}
+
+std::optional<ConfigTable> ConfigTable::table(std::string_view key) {
+  const auto found = find(key);
+  if (!found) return std::nullopt;
+  return ConfigTable{found->value, fmt::format("[{}]", key)};
+}
+
+std::vector<std::pair<std::string, ConfigValue>> ConfigTable::all() const {
+  std::vector<std::pair<std::string, ConfigValue>> found;
+  for (const auto& [key, value] : value_->as_table())
+    found.emplace_back(key, ConfigValue{value, key});
+  return found;
+}
+
+void ConfigTable::done() const {
+  const TomlValue* first = nullptr;
+  std::string first_key;
+  const auto place = [](const TomlValue& v) {
+    const Position p = position(v);
+    return std::tuple{p.line, p.column};
+  };
+  for (const auto& [key, value] : value_->as_table()) {
+    if (std::ranges::find(known_, key) != known_.end()) continue;
+    if (first != nullptr && place(*first) < place(value)) continue;
+    first = &value;
+    first_key = key;
+  }
+  if (first == nullptr) return;
+  fail_at_key(*first, first_key,
+              fmt::format("unknown key \"{}\" in {}, expected one of: {}", first_key, name_,
+                          fmt::join(known_, ", ")));
+}
+
+void ConfigTable::number(std::string_view key, std::uint32_t& to, std::uint32_t min,
+                         std::uint32_t max) {
+  if (const auto found = find(key)) to = found->number(min, max);
+}
+void ConfigTable::text(std::string_view key, std::string& to) {
+  if (const auto found = find(key)) to = found->text();
+}
+void ConfigTable::boolean(std::string_view key, bool& to) {
+  if (const auto found = find(key)) to = found->boolean();
+}
+}  // namespace polluxd

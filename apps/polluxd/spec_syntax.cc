@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "apps/polluxd/spec_syntax.hh"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+
+namespace polluxd {
+namespace {
+core::Error bad(std::string_view text, std::string_view what, std::string_view expected) {
+  constexpr std::size_t kShown = 64;
+  std::string shown{text.substr(0, kShown)};
+  // It goes to a terminal: nothing in it may steer that.
+  for (char& c : shown)
+    if (c < 0x20 || c == 0x7f) c = '?';
+  return {core::Errc::Invalid, fmt::format("\"{}\" is not {}, expected {}", shown, what, expected)};
+}
+constexpr bool is_letter(char c) noexcept {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+constexpr bool is_name_character(char c) noexcept {
+  return is_letter(c) || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
+}
+}  // namespace
+
+core::Expected<std::uint32_t> parse_address(std::string_view text) {
+  const auto address = proto::parse_ip4(text);
+  if (!address) return bad(text, "an IPv4 address", "four decimal octets like \"192.0.2.1\"");
+  return *address;
+}
+
+core::Expected<proto::Ip4Prefix> parse_interface_address(std::string_view text) {
+  const auto prefix = proto::parse_ip4_prefix(text);
+  if (!prefix) return bad(text, "an address with a prefix length", "a text like \"192.0.2.1/24\"");
+  return *prefix;
+}
+
+core::Expected<proto::Ip4Prefix> parse_network(std::string_view text) {
+  if (text == "default") return proto::Ip4Prefix{};
+  const auto prefix = proto::parse_ip4_prefix(text);
+  if (!prefix) return bad(text, "an IPv4 prefix", "a text like \"192.0.2.0/24\" or \"default\"");
+  if (*prefix != prefix->network())
+    return bad(text, "a prefix: bits below its length are set",
+               fmt::format("\"{}\"", proto::to_string(prefix->network())));
+  return *prefix;
+}
+
+core::Expected<core::MacAddress> parse_mac_address(std::string_view text) {
+  const auto mac = proto::parse_mac(text);
+  if (!mac) return bad(text, "a MAC address", "a text like \"02:00:00:00:00:01\"");
+  return *mac;
+}
+
+core::Expected<std::string> parse_interface_name(std::string_view text) {
+  constexpr std::size_t kMaxName = 15;
+  if (text.empty() || text.size() > kMaxName || !is_letter(text.front()) ||
+      !std::ranges::all_of(text, is_name_character))
+    return bad(text, "an interface name",
+               "a letter, then letters, digits, '.', '_' or '-', at most 15 characters");
+  return std::string{text};
+}
+
+core::Expected<std::uint32_t> parse_spi(std::string_view text) {
+  std::string_view digits = text;
+  const bool hex = digits.starts_with("0x") || digits.starts_with("0X");
+  if (hex) digits.remove_prefix(2);
+  std::uint32_t spi = 0;
+  const auto [end, error] =
+      std::from_chars(digits.data(), digits.data() + digits.size(), spi, hex ? 16 : 10);
+  if (error != std::errc{} || end != digits.data() + digits.size() || spi < kMinSpi)
+    return bad(text, "an SPI", "256 to 4294967295, decimal or hexadecimal after \"0x\"");
+  return spi;
+}
+
+core::Expected<crypto::Direction> parse_direction(std::string_view text) {
+  if (text == "in") return crypto::Direction::In;
+  if (text == "out") return crypto::Direction::Out;
+  return bad(text, "a direction", "\"in\" or \"out\"");
+}
+
+core::Expected<crypto::Algorithm> parse_sa_algorithm(std::string_view text) {
+  const auto algorithm = crypto::parse_algorithm(text);
+  if (!algorithm) return bad(text, "an algorithm", "\"aes-gcm-128\" or \"aes-gcm-256\"");
+  return *algorithm;
+}
+
+core::Expected<RouteSpec::Kind> parse_route_kind(std::string_view text) {
+  if (text == "unicast") return RouteSpec::Kind::Unicast;
+  if (text == "blackhole") return RouteSpec::Kind::Blackhole;
+  if (text == "prohibit") return RouteSpec::Kind::Prohibit;
+  return bad(text, "a kind of route", "\"unicast\", \"blackhole\" or \"prohibit\"");
+}
+}  // namespace polluxd
