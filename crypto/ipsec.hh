@@ -23,7 +23,7 @@ struct Selector {
 /// A route-based tunnel: routes point to its interface, so that a route is the outbound policy; its
 /// selectors are the inbound one.
 struct TunnelSpec {
-  std::string name;  ///< "ipsec0"
+  std::string name;                     ///< "ipsec0"
   std::uint32_t local = 0, remote = 0;  ///< outer addresses, host order
   std::uint16_t mtu = 0;                ///< of inner packets, bytes; 0: 1500 less the ESP overhead
   std::vector<Selector> selectors;      ///< empty: any inner addresses
@@ -54,9 +54,6 @@ struct EspShard {
   std::unique_ptr<MbEngine> engine;
   std::vector<SaCounters> sa;  ///< by SaId
 };
-
-/// All security associations at stable places: changed by the manager while workers use them.
-/// Defined in crypto/sa_table.hh, with the worker's side.
 
 /// Opens ESP tunnel-mode packets addressed to us (RFC 4303 section 3.4).
 /// In:    data at the outer IPv4 header, one segment, lengths checked, unfragmented.

@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <algorithm>
+#include <array>
+
+#include "core/mbuf.hh"
+#include "crypto/esp_batch.hh"
+#include "crypto/ipsec.hh"
+#include "crypto/sa_slot.hh"
+#include "proto/wire/esp.hh"
+#include "proto/wire/ip4.hh"
+
+namespace crypto {
+namespace {
+using core::DropReason;
+using proto::Bytes;
+using proto::EspView;
+using proto::MutBytes;
+
+constexpr std::size_t kEspFrontLen = EspView::kHeaderLen + EspView::kIvLen;
+
+struct Inbound {
+  rte_mbuf* m;
+  Sa* sa;
+  std::uint8_t* esp;  ///< from the SPI on
+  std::uint32_t sequence;
+  std::uint32_t src, dst;  ///< outer, host order
+  std::uint16_t outer_len, text_len, inner_len;
+  core::InterfaceId interface;
+  std::uint8_t outer_tos;
+  bool genuine;  ///< the ICV held
+
+  [[nodiscard]] MutBytes text() const noexcept { return {esp + kEspFrontLen, text_len}; }
+};
+using Batch = EspBatch<Inbound>;
+using Spis = std::array<std::uint32_t, core::Burst::kCapacity>;
+using SaIds = std::array<SaId, core::Burst::kCapacity>;
+
+/// Step 1: SPI and sequence number of all.
+void parse(core::Worker& w, core::Burst& in, Batch& batch, Spis& spi) noexcept {
+  for (rte_mbuf* m : in.take()) {
+    const MutBytes packet = core::front_bytes_mut(*m);
+    const auto ip = proto::Ip4View::parse(packet);
+    if (!ip) {
+      w.drop(m, DropReason::EspTruncated);  // ip4_input lets none through
+      continue;
+    }
+    const auto esp = EspView::parse(ip->payload());
+    if (!esp) {
+      w.drop(m, esp.error());
+      continue;
+    }
+    spi[batch.n] = esp->spi();
+    batch.push({.m = m,
+                .sa = nullptr,
+                .esp = packet.data() + ip->header_len(),
+                .sequence = esp->sequence(),
+                .src = ip->src(),
+                .dst = ip->dst(),
+                .outer_len = ip->header_len(),
+                .text_len = static_cast<std::uint16_t>(esp->ciphertext().size()),
+                .inner_len = 0,
+                .interface = core::kNoInterface,
+                .outer_tos = ip->tos(),
+                .genuine = false});
+  }
+}
+
+/// Step 2: one look-up for the burst.
+void find_sas(const IpsecConfig& config, Batch& batch, const Spis& spi) noexcept {
+  SaIds id;
+  config.sas->find_all({spi.data(), batch.n}, {id.data(), batch.n});
+  const Sa* fetched = nullptr;
+  for (std::uint16_t i = 0; i < batch.n; ++i) {
+    Inbound& p = batch.packet[i];
+    p.sa = id[i] == kNoSa ? nullptr : &(*config.sas)[id[i]];
+    if (p.sa != nullptr && p.sa != fetched) p.sa->prefetch();
+    fetched = p.sa;
+  }
+}
+
+/// Step 3. An SA whose tunnel is not in this snapshot counts as none.
+Verdict judge_sa(const IpsecConfig& config, Inbound& p) noexcept {
+  if (p.sa == nullptr || p.sa->tunnel >= config.tunnels.size()) return DropReason::EspNoSa;
+  p.interface = config.tunnels[p.sa->tunnel].interface;
+  if (p.interface == core::kNoInterface) return DropReason::EspNoSa;
+  p.sa->replay.prefetch(p.sequence);
+  if (p.src != p.sa->src || p.dst != p.sa->dst) return DropReason::EspWrongEndpoint;
+  return {};
+}
+
+/// Step 4. Before the work of decryption is spent on it (RFC 4303 section 3.4.3).
+Verdict judge_sequence(const Inbound& p) noexcept {
+  if (!p.sa->replay.check(p.sequence)) return DropReason::EspReplayed;
+  return {};
+}
+
+/// Step 5.
+bool open(MbEngine& engine, const Inbound& p) noexcept {
+  const GcmNonce nonce{p.sa->salt, load_native64(p.esp + EspView::kHeaderLen)};
+  const MutBytes text = p.text();
+  return engine.open(p.sa->algorithm, p.sa->key, nonce, Bytes{p.esp, EspView::kHeaderLen}, text,
+                     text.data() + text.size());
+}
+
+/// Step 6. Only now may the window move. It is asked again: the same number may have come twice in
+/// this burst, or by another worker.
+Verdict accept_number(const Inbound& p) noexcept {
+  if (!p.genuine) return DropReason::EspBadIcv;
+  if (!p.sa->replay.commit(p.sequence)) return DropReason::EspReplayed;
+  return {};
+}
+
+bool admits(const Tunnel& tunnel, const proto::Ip4View& inner) noexcept {
+  if (tunnel.selectors.empty()) return true;
+  return std::any_of(tunnel.selectors.begin(), tunnel.selectors.end(), [&](const Selector& s) {
+    return s.remote.contains(inner.src()) && s.local.contains(inner.dst());
+  });
+}
+
+/// Carries congestion marks that routers put on the outer header over to the inner packet, where
+/// its transport understands them (RFC 6040 section 4.2).
+void propagate_ecn(MutBytes header, std::uint8_t outer_ecn) noexcept {
+  constexpr std::uint8_t kEct1 = 1, kEct0 = 2, kCe = 3;
+  const std::uint8_t inner_ecn = header[1] & 3;
+  const bool marked = outer_ecn == kCe || (outer_ecn == kEct1 && inner_ecn == kEct0);
+  if (!marked || inner_ecn == 0) return;
+  const std::uint16_t was = proto::load_be16(header, 0);
+  header[1] = static_cast<std::uint8_t>((header[1] & ~3) | outer_ecn);
+  proto::store_be16(
+      header, 10,
+      proto::update_checksum(proto::load_be16(header, 10), was, proto::load_be16(header, 0)));
+}
+
+/// Step 7. Authenticated is not well-formed, and not allowed either (RFC 4301 section 5.2).
+Verdict judge_inner(const Tunnel& tunnel, Inbound& p) noexcept {
+  const MutBytes text = p.text();
+  const auto trailer = proto::EspTrailerView::parse(text);
+  if (!trailer) return DropReason::EspBadPadding;
+  if (trailer->next_header() == proto::kProtocolNone) return DropReason::EspDummy;
+  if (trailer->next_header() != proto::kProtocolIp4) return DropReason::EspBadNextHeader;
+  const auto inner = proto::Ip4View::parse(trailer->payload());
+  if (!inner) return DropReason::EspBadInner;
+  if (!admits(tunnel, *inner)) return DropReason::EspSelectorMismatch;
+  p.inner_len = inner->total_length();
+  if (const auto ecn = static_cast<std::uint8_t>(p.outer_tos & 3); ecn != (inner->tos() & 3))
+    propagate_ecn(text, ecn);
+  return {};
+}
+
+/// Step 8: the packet begins at the inner header; what the device said was about the outer one.
+rte_mbuf* decapsulate(const Inbound& p) noexcept {
+  core::strip_front(*p.m, static_cast<std::uint16_t>(p.outer_len + kEspFrontLen));
+  core::keep_front(*p.m, p.inner_len);
+  p.m->ol_flags &= RTE_MBUF_F_INDIRECT | RTE_MBUF_F_EXTERNAL;  // these two say who owns the buffer
+  p.m->packet_type = 0;
+  return p.m;
+}
+
+void count_passed(core::Worker& w, EspShard& shard, const Inbound* first,
+                  const Inbound* last) noexcept {
+  const auto n = static_cast<std::uint64_t>(last - first);
+  std::uint64_t bytes = 0;
+  for (const Inbound* p = first; p != last; ++p) bytes += p->inner_len;
+  shard.sa[first->sa->id].traffic.add(n, bytes);
+  w.interface[first->interface].rx.add(n, bytes);
+}
+
+void count_dropped(SaCounters& c, DropReason why) noexcept {
+  switch (why) {
+    case DropReason::EspReplayed: c.replayed.add(1); break;
+    case DropReason::EspBadIcv: c.bad_icv.add(1); break;
+    case DropReason::EspWrongEndpoint:
+    case DropReason::EspSelectorMismatch: c.mismatched.add(1); break;
+    case DropReason::EspBadPadding:
+    case DropReason::EspBadNextHeader:
+    case DropReason::EspBadInner: c.malformed.add(1); break;
+    default: break;
+  }
+}
+}  // namespace
+
+// RFC 4303 section 3.4, for the whole burst step by step:
+//  1. lengths, SPI and sequence number;
+//  2. the SA by its SPI (3.4.2);
+//  3. its outer addresses must be the packet's (RFC 4301 section 4.1: the SA is for that peer);
+//  4. replay check, which changes nothing (3.4.3);
+//  5. ICV and decryption, in place (3.4.4, RFC 4106);
+//  6. the ICV must have held; the replay window takes the number;
+//  7. padding, next header, inner header, selectors (RFC 4301 section 5.2), congestion marks;
+//  8. counters; the outer headers are cut off.
+void esp_input(core::Worker& w, EspShard& shard, const IpsecConfig& config, core::Burst& in,
+               core::Burst& inner) noexcept {
+  w.enter(core::Stage::EspInput, in.size());
+  if (config.sas == nullptr) return w.drop_all(in, DropReason::EspNoSa);
+  const auto drop = [&](const Inbound& p, DropReason why) {
+    if (p.sa != nullptr) count_dropped(shard.sa[p.sa->id], why);
+    w.drop(p.m, why);
+  };
+  Batch batch;
+  Spis spi;
+  parse(w, in, batch, spi);
+  find_sas(config, batch, spi);
+  batch.sift([&](Inbound& p) { return judge_sa(config, p); }, drop);
+  batch.sift(judge_sequence, drop);
+  for (Inbound& p : batch) p.genuine = open(*shard.engine, p);
+  batch.sift(accept_number, drop);
+  batch.sift([&](Inbound& p) { return judge_inner(config.tunnels[p.sa->tunnel], p); }, drop);
+  batch.for_each_run(
+      [&](const Inbound* first, const Inbound* last) { count_passed(w, shard, first, last); });
+  for (const Inbound& p : batch) inner.push(decapsulate(p));
+}
+}  // namespace crypto
