@@ -7,17 +7,25 @@
 
 namespace polluxd {
 /// JSON-RPC 2.0 over the control socket: names, checks and shapes of requests and answers
-/// (docs/api.md). Each method is one call of the manager. Manager thread.
+/// (docs/api.md). Each method is one call of the manager. Manager thread. Outlives the manager's
+/// outstanding pings.
 class Api {
 public:
   explicit Api(Manager& manager) : manager_{manager} {}
+  Api(const Api&) = delete;
+  Api& operator=(const Api&) = delete;
   void serve(core::ControlServer& server) noexcept { server_ = &server; }
 
-  /// One request line (a single call or a batch). Never throws; always answers a request that has an
-  /// id, through the server, now or later. Key material in `line` is wiped.
+  /// One request line (a single call or a batch). Never throws; always answers a request that has
+  /// an id, through the server, now or later. Key material in `line` is wiped.
   void request(core::ControlServer::Token token, std::string& line, bool oversized) noexcept;
 
 private:
+  struct Request;  ///< one line and the answers to it so far
+
+  void handle(core::ControlServer::Token token, std::string& line, bool oversized);
+  void answer(core::ControlServer::Token token, std::string line) noexcept;
+
   Manager& manager_;
   core::ControlServer* server_ = nullptr;
 };

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
+#include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -9,7 +11,8 @@
 #include "core/error.hh"
 
 namespace polluxd {
-/// A driver object in memory. Unloaded when the last reference goes.
+/// A driver object in memory. Unloaded when the last reference goes. Under ASan and TSan it stays:
+/// their reports name functions of an object only while it is loaded.
 class Driver;
 
 /// A started port and the driver that serves it. Closing is explicit: the caller knows when no
@@ -23,11 +26,21 @@ struct OpenPort {
   core::Expected<> set_mtu(std::uint16_t mtu) const;
 };
 
+/// Option and value, in the order given.
+using DriverOptions = std::vector<std::pair<std::string, std::string>>;
+
 /// What open() asks for.
 struct PortRequest {
-  std::vector<std::pair<std::string, std::string>> options;
+  DriverOptions options;
   std::uint16_t queues = 1, mtu = 0;
   rte_mempool* pool = nullptr;
+};
+
+/// "driver[,option=value...][,name=NAME]", taken apart.
+struct ParsedDevice {
+  std::string driver;  ///< as written: what load() takes
+  DriverOptions options;
+  std::string name;  ///< empty: not given
 };
 
 /// Finds, loads and checks driver objects ("pollux-NAME.so"). Manager thread.
@@ -38,17 +51,24 @@ public:
   explicit DriverRegistry(std::vector<std::string> path);
 
   /// @param name_or_path  the unique part of a name ("af_x"), or a path with a slash in it.
-  /// @return the driver | NotFound (with the names that there are) | Invalid (several match; no entry
-  /// point; another ABI version, with both).
-  core::Expected<std::shared_ptr<const Driver>> load(const std::string& name_or_path);
+  /// @return the driver | NotFound (with the names that there are) | Invalid (several match; no
+  /// entry point; another ABI version, with both).
+  core::Expected<std::shared_ptr<const Driver>> load(const std::string& name_or_path) const;
+
+  /// Takes the text of `-d` and of `plx mount` apart, as the driver's options say. An option of
+  /// type POLLUX_OPTION_REST takes everything behind its "=", commas included, but for a
+  /// ",name=NAME" at the very end: "dpdk,devargs=net_tap0,iface=x,name=wan0" is devargs
+  /// "net_tap0,iface=x" and name "wan0". Loads the driver for the while; needs no EAL.
+  /// @return the parts | what load() returns | Invalid (unknown, repeated or malformed option).
+  core::Expected<ParsedDevice> parse_device(std::string_view text) const;
 
   /// Checks the options against what the driver declares, fills in defaults, opens.
   /// @return the port | Invalid (unknown, malformed or missing option, with the valid ones) |
-  /// DeviceFailed (what the driver said; everything undone).
+  /// DeviceFailed (what the driver and DPDK said; everything undone).
   core::Expected<OpenPort> open(const std::shared_ptr<const Driver>& driver,
                                 const PortRequest& request);
 
-  /// Names of all driver objects on the path.
+  /// Names of all driver objects on the path, sorted.
   [[nodiscard]] std::vector<std::string> available() const;
 
 private:
@@ -58,4 +78,8 @@ private:
 
 /// The declared name, "af_packet": interfaces are numbered by it.
 [[nodiscard]] std::string driver_name(const Driver& driver);
+/// One line on what the driver is for.
+[[nodiscard]] std::string driver_description(const Driver& driver);
+/// Its options, one a line: "iface=STRING (required): interface of the kernel".
+[[nodiscard]] std::string driver_help(const Driver& driver);
 }  // namespace polluxd

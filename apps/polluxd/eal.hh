@@ -18,18 +18,34 @@ struct EalRequest {
 /// What it was brought up with.
 struct EalState {
   bool hugepages = false;
-  std::string memory;             ///< a sentence for the log: which pages, and why
-  std::vector<unsigned> lcores;   ///< lcore id of each worker
+  std::string memory;            ///< a sentence for the log: which pages, and why
+  std::vector<unsigned> lcores;  ///< lcore id of each worker
 };
 
-/// Brings up DPDK: hugepages when enough are free, otherwise without; own file prefix per instance;
-/// no PCI scan unless a device is asked for... see eal.cc. Call once, from the main thread.
+/// Brings up DPDK: hugepages when enough are free, otherwise without; nothing on disk that another
+/// instance could meet. PCI devices are left alone until a driver names one. Call once, from the
+/// main thread, which becomes lcore 0 and may run on every CPU that the process may use; workers
+/// get lcores 1, 2, ... in the order of `worker_cpus`.
+/// @return what was done | Invalid (a CPU that the process may not use, too many workers, an
+/// argument that is ours to give) | DeviceFailed (what DPDK said).
 core::Expected<EalState> eal_init(const EalRequest& request);
 
 /// Releases all that eal_init() took, its run-time directory included.
 void eal_cleanup(unsigned instance) noexcept;
 
-/// Which CPU each of `workers` workers gets: `wanted` if given, else those that the process may use,
-/// leaving the first to the manager where there are more than one.
+/// Which CPU each of `workers` workers gets: `wanted` if given, else those that the process may
+/// use, leaving the first to the manager where there are more than one.
 std::vector<unsigned> choose_cpus(unsigned workers, const std::vector<unsigned>& wanted);
+
+/// While one lives, what DPDK logs is kept and not written: a request that fails tells why in its
+/// error. Management thread; one at a time.
+class EalLogCapture {
+public:
+  EalLogCapture();
+  EalLogCapture(const EalLogCapture&) = delete;
+  EalLogCapture& operator=(const EalLogCapture&) = delete;
+  ~EalLogCapture();
+  /// The first line logged as an error, which is the cause; what follows are its consequences.
+  [[nodiscard]] std::string first_error() const;
+};
 }  // namespace polluxd

@@ -65,7 +65,7 @@ struct TunnelInfo {
 };
 /// Where a packet to an address would go.
 struct RouteAnswer {
-  proto::Ip4Prefix prefix;        ///< of the route that matches
+  proto::Ip4Prefix prefix;  ///< of the route that matches
   proto::NextHopKind kind = proto::NextHopKind::NoRoute;
   std::string interface;
   std::optional<std::uint32_t> gateway;
@@ -90,7 +90,7 @@ public:
     std::span<Shard* const> shards;  ///< by worker index
     std::vector<unsigned> cpus;      ///< by worker index, for show
     rte_mempool* pool;
-    std::string fib_name;            ///< unique in the process
+    std::string fib_name;  ///< unique in the process
   };
   /// @throws std::runtime_error where the tables cannot be had.
   Manager(const Limits& limits, Env env, DriverRegistry& drivers);
@@ -101,6 +101,10 @@ public:
 
   // Interfaces.
   core::Expected<std::string> create_interface(const InterfaceSpec& spec);  ///< @return its name
+  /// The same with a port that is open already: the second half of create_interface(). On error the
+  /// port is closed.
+  core::Expected<std::string> attach_interface(const InterfaceSpec& spec, const std::string& driver,
+                                               OpenPort port);
   core::Expected<> destroy_interface(const std::string& name);
   core::Expected<> add_address(const std::string& name, proto::Ip4Prefix address);
   core::Expected<> delete_address(const std::string& name, proto::Ip4Prefix address);
@@ -120,6 +124,7 @@ public:
   [[nodiscard]] std::vector<proto::NeighborInfo> neighbors() const;
 
   // IPsec.
+  /// @return Exists (name) | Invalid (name, addresses, MTU) | Full.
   core::Expected<> create_tunnel(const crypto::TunnelSpec& spec);
   core::Expected<> destroy_tunnel(const std::string& name);
   core::Expected<> add_sa(const crypto::SaSpec& spec);
@@ -150,7 +155,7 @@ public:
   /// @param now_us  the clock that the workers use.
   void poll(std::uint64_t now_us);
 
-  /// Unpublishes and closes every interface. @pre no worker runs any more, or all still run.
+  /// Unpublishes and closes every interface. Whether or not workers still run.
   void shutdown();
 
 private:

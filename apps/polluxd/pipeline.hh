@@ -30,7 +30,8 @@ struct Shard {
   crypto::EspShard esp;
 };
 
-/// A packet's whole way, from a burst received on `in` to the transmit buffers. `rx` is empty after.
+/// A packet's whole way, from a burst received on `in` to the transmit buffers. `rx` is empty
+/// after.
 void input_path(Shard& s, const StackConfig& config, const core::Interface& in,
                 core::Burst& rx) noexcept;
 

@@ -1,0 +1,266 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The manager's life: tables, publishing, the workers' events, ARP and ping from the stack.
+#include "apps/polluxd/manager.hh"
+
+#include <fmt/format.h>
+
+#include <random>
+#include <stdexcept>
+
+#include "apps/polluxd/manager_impl.hh"
+#include "core/log.hh"
+#include "core/mbuf.hh"
+#include "proto/wire/arp.hh"
+#include "proto/wire/ether.hh"
+#include "proto/wire/icmp4.hh"
+#include "proto/wire/ip4.hh"
+
+namespace polluxd {
+namespace {
+template <class T>
+T or_throw(core::Expected<T> made) {
+  if (!made) throw std::runtime_error{made.error().context};
+  return *std::move(made);
+}
+
+constexpr std::uint64_t kSecond_us = 1'000'000;
+
+void add_sysctls(core::Sysctl& s) {
+  s.add({"net.inet.ip.forwarding", "forward packets between interfaces (0 or 1)", 0, 1, 0});
+  s.add({"net.inet.ip.ttl", "TTL of packets of our own", 1, 255, 64});
+  s.add({"net.inet.icmp.errppslimit", "ICMP errors a second and worker; 0 sends none", 0, 1'000'000,
+         100});
+  s.add({"net.inet.arp.keep", "seconds for which an ARP answer is good", 2, 86'400, 1200});
+  s.add({"net.inet.arp.refresh", "seconds before the end at which a used entry is asked again", 1,
+         3600, 30});
+  s.add({"net.inet.arp.down", "seconds for which a host that did not answer is not asked", 1, 3600,
+         20});
+}
+}  // namespace
+
+Manager::Impl::Impl(const Limits& l, Env e, DriverRegistry& d)
+    : limits{l},
+      env{std::move(e)},
+      drivers{d},
+      handoff{env.shards},
+      next_hops{l.next_hops, env.rcu},
+      fib{or_throw(proto::Fib4::create(env.fib_name.c_str(), {l.routes, l.route_groups}, env.rcu))},
+      routes{*fib},
+      neighbors{{.next_hops = next_hops,
+                 .routes = routes,
+                 .limit = l.neighbors,
+                 .link = [this](auto id, auto address) { return link_fields(id, address); },
+                 .request =
+                     [this](auto id, auto address, auto mac) {
+                       send_arp(id, link_fields(id, address).source, address, mac);
+                     },
+                 .packets = [this](auto id) { return next_hop_packets(id); }}},
+      sas{or_throw(crypto::SaTable::create(l.sas, env.rcu))},
+      managed(l.interfaces),
+      tunnel_list(l.tunnels),
+      sa_base(l.sas),
+      load_base(env.shards.size()) {
+  add_sysctls(sysctl);
+  master.interfaces.resize(l.interfaces);
+  master.rx_queues.resize(env.shards.size());
+  master.ip4.fib = fib.get();
+  master.ip4.next_hops = &next_hops;
+  master.ip4.addresses.resize(l.interfaces);
+  master.ipsec.sas = sas.get();
+  master.ipsec.tunnels.resize(l.tunnels);
+  ping_id = static_cast<std::uint16_t>(std::random_device{}());
+  add_builtin_routes();
+  published = std::make_unique<core::Published<StackConfig>>(
+      env.rcu, std::make_unique<const StackConfig>(master));
+  load_timers();
+}
+
+Manager::Manager(const Limits& limits, Env env, DriverRegistry& drivers)
+    : impl_{std::make_unique<Impl>(limits, std::move(env), drivers)} {}
+Manager::~Manager() = default;
+
+const core::Published<StackConfig>& Manager::published() const noexcept {
+  return *impl_->published;
+}
+
+/// Every change of what is published goes through here: a copy, an exchange, one grace period.
+void Manager::Impl::publish() {
+  master.ip4.sysctl.forwarding = sysctl.value("net.inet.ip.forwarding") != 0;
+  master.ip4.sysctl.ttl = static_cast<std::uint8_t>(sysctl.value("net.inet.ip.ttl"));
+  master.ip4.sysctl.icmp_errors_per_s =
+      static_cast<std::uint32_t>(sysctl.value("net.inet.icmp.errppslimit"));
+  for (std::size_t id = 0; id < managed.size(); ++id)
+    master.ip4.addresses[id] = managed[id].addresses;
+  published->publish(std::make_unique<const StackConfig>(master));
+}
+
+void Manager::Impl::load_timers() {
+  const auto seconds = [&](const char* name) {
+    return static_cast<std::uint32_t>(sysctl.value(name));
+  };
+  neighbors.set_timers({.keep_s = seconds("net.inet.arp.keep"),
+                        .refresh_s = seconds("net.inet.arp.refresh"),
+                        .down_s = seconds("net.inet.arp.down")});
+}
+
+const core::Sysctl& Manager::sysctl() const noexcept {
+  return impl_->sysctl;
+}
+
+core::Expected<> Manager::set_sysctl(const std::string& name, std::int64_t value) {
+  auto set = impl_->sysctl.set(name, value);
+  if (!set) return set;
+  impl_->load_timers();
+  impl_->publish();
+  return set;
+}
+
+void Manager::poll(std::uint64_t now_us) {
+  Impl& m = *impl_;
+  m.now_us = now_us;
+  for (Shard* shard : m.env.shards) {
+    core::Event e;
+    // Bounded, so that a flood of ARP cannot keep the manager from its requests and timers.
+    for (int i = 0; i < 1024 && shard->worker.events.pop(e); ++i) m.handle(e);
+  }
+  m.neighbors.poll(now_us);
+  m.run_announcements();
+  m.run_pings();
+}
+
+void Manager::Impl::handle(const core::Event& e) {
+  if (e.interface != core::kNoInterface && e.kind != core::EventKind::EchoReply &&
+      master.interfaces[e.interface].kind != core::Interface::Kind::Ethernet)
+    return;  // the interface went while the event was under way
+  switch (e.kind) {
+    case core::EventKind::NeighborWanted:
+      if (subnet_of(e.interface, e.address)) neighbors.wanted(e, now_us);
+      return;
+    case core::EventKind::NeighborSeen:
+      if (subnet_of(e.interface, e.address)) neighbors.seen(e, now_us);
+      return;
+    case core::EventKind::AddressConflict: {
+      // Defended once in ten seconds, then borne (RFC 5227 section 2.4 (b)).
+      std::uint64_t& last = defended_us[e.address];
+      if (last != 0 && now_us - last < 10 * kSecond_us) return;
+      last = now_us;
+      core::log::warning("{}: {} is also used by {}", name_of(e.interface),
+                         proto::to_string(e.address), proto::to_string(e.mac));
+      send_arp(e.interface, e.address, e.address, std::nullopt);
+      return;
+    }
+    case core::EventKind::EchoReply: {
+      const auto at = pings.find(e.sequence);
+      if (e.id != ping_id || at == pings.end() || at->second.dst != e.address) return;
+      const auto done = std::move(at->second.done);
+      const std::uint64_t sent_us = at->second.sent_us;
+      pings.erase(at);
+      done(PingReply{
+          .bytes = e.length, .ttl = e.ttl, .rtt_us = e.at_us > sent_us ? e.at_us - sent_us : 0});
+      return;
+    }
+  }
+}
+
+/// Tells the link which address is at our MAC, twice (RFC 5227 section 2.3).
+void Manager::Impl::announce(core::InterfaceId id, std::uint32_t address) {
+  announcements.push_back({id, address, 2, now_us});
+}
+
+void Manager::Impl::run_announcements() {
+  std::erase_if(announcements, [&](Announcement& a) {
+    if (now_us < a.next_us) return false;
+    send_arp(a.interface, a.address, a.address, std::nullopt);
+    a.next_us = now_us + 2 * kSecond_us;
+    return --a.left == 0;
+  });
+}
+
+/// An ARP request from `sender`; target = sender makes it an announcement.
+void Manager::Impl::send_arp(core::InterfaceId id, std::uint32_t sender, std::uint32_t target,
+                             std::optional<core::MacAddress> to) {
+  const core::Interface& out = master.interfaces[id];
+  if (out.kind != core::Interface::Kind::Ethernet || !out.up) return;
+  rte_mbuf* m = rte_pktmbuf_alloc(env.pool);
+  if (m == nullptr) return;
+  core::grow_back(*m, proto::EtherView::kHeaderLen + proto::ArpView::kLen);
+  const proto::MutBytes frame = core::front_bytes_mut(*m);
+  proto::emit(proto::EtherFields{to.value_or(core::kBroadcastMac), out.mac, proto::kEtherTypeArp},
+              frame);
+  proto::emit(proto::ArpFields{.operation = proto::ArpView::kRequest,
+                               .sender_mac = out.mac,
+                               .sender_ip = sender,
+                               .target_mac = {},
+                               .target_ip = target},
+              frame.subspan(proto::EtherView::kHeaderLen));
+  (void)hand_frame(id, m);
+}
+
+/// Gives a finished frame to the worker that sends for worker 0 on that interface.
+bool Manager::Impl::hand_frame(core::InterfaceId id, rte_mbuf* m) {
+  const std::uint16_t owner = master.interfaces[id].tx_queues[0].owner;
+  if (handoff.to_worker(owner, {m, id, core::HandedPacket::Kind::Frame})) return true;
+  rte_pktmbuf_free(m);
+  return false;
+}
+
+core::Expected<> Manager::ping(std::uint32_t dst, std::uint32_t source, std::uint16_t size,
+                               std::uint32_t timeout_ms,
+                               std::function<void(const core::Expected<PingReply>&)> done) {
+  constexpr std::size_t kMaxOutstanding = 1024;
+  Impl& m = *impl_;
+  const RouteAnswer route = get_route(dst);
+  const std::size_t length = proto::Ip4View::kMinHeaderLen + proto::Icmp4View::kHeaderLen + size;
+  const proto::NextHop& hop = m.next_hops[m.fib->lookup(dst)];
+  const std::size_t room = m.limits.mbuf_size;
+  const std::size_t mtu = hop.mtu != 0 ? hop.mtu : room;
+  if (length > mtu || length > room)
+    return core::Error{core::Errc::Invalid,
+                       fmt::format("{} bytes do not fit into one packet: at most {}", size,
+                                   std::min(mtu, room) - (length - size))};
+  if (route.kind == proto::NextHopKind::NoRoute)
+    return core::Error{core::Errc::NotFound, fmt::format("no route to {}", proto::to_string(dst))};
+  rte_mbuf* packet = m.pings.size() < kMaxOutstanding ? rte_pktmbuf_alloc(m.env.pool) : nullptr;
+  if (packet == nullptr)
+    return core::Error{core::Errc::Full, "too many echo requests wait for a reply"};
+
+  core::grow_back(*packet, static_cast<std::uint16_t>(length));
+  const proto::MutBytes bytes = core::front_bytes_mut(*packet);
+  const proto::MutBytes message = bytes.subspan(proto::Ip4View::kMinHeaderLen);
+  for (std::size_t i = proto::Icmp4View::kHeaderLen; i < message.size(); ++i)
+    message[i] = static_cast<std::uint8_t>(i);
+  const std::uint16_t sequence = ++m.ping_sequence;
+  proto::emit(
+      proto::Icmp4Fields{
+          .type = proto::Icmp4View::kEchoRequest, .word1 = m.ping_id, .word2 = sequence},
+      message);
+  proto::emit(proto::Ip4Fields{.id = sequence,
+                               .ttl = m.master.ip4.sysctl.ttl,
+                               .protocol = proto::kProtocolIcmp,
+                               .src = source,
+                               .dst = dst},
+              bytes);
+  if (!m.handoff.to_worker(0, {packet, core::kNoInterface, core::HandedPacket::Kind::Ip4})) {
+    rte_pktmbuf_free(packet);
+    return core::Error{core::Errc::Full, "the worker is behind"};
+  }
+  m.pings[sequence] = {m.now_us, m.now_us + std::uint64_t{timeout_ms} * 1000, dst, std::move(done)};
+  return core::Done{};
+}
+
+void Manager::Impl::run_pings() {
+  for (auto at = pings.begin(); at != pings.end();) {
+    const auto here = at++;
+    if (now_us < here->second.deadline_us) continue;
+    const auto done = std::move(here->second.done);
+    const std::uint32_t dst = here->second.dst;
+    pings.erase(here);
+    done(core::Error{core::Errc::Timeout, fmt::format("no reply from {}", proto::to_string(dst))});
+  }
+}
+
+void Manager::shutdown() {
+  for (const InterfaceInfo& i : interfaces())
+    if (i.kind == core::Interface::Kind::Ethernet) (void)destroy_interface(i.name);
+}
+}  // namespace polluxd

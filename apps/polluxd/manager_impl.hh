@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "apps/polluxd/handoff.hh"
+#include "apps/polluxd/manager.hh"
+
+namespace polluxd {
+/// The manager's inside, shared by the files that implement it: manager.cc (life, publishing,
+/// events), manager_interface.cc, manager_route.cc, manager_ipsec.cc, manager_stats.cc.
+struct Manager::Impl {
+  Impl(const Limits& l, Env e, DriverRegistry& d);
+
+  /// What the manager knows of an interface beside its published part.
+  struct ManagedInterface {
+    std::string driver;
+    OpenPort port;  ///< of Kind::Ethernet
+    std::vector<proto::Ip4Prefix> addresses;
+    std::vector<proto::NextHopId> connected;  ///< Glean, beside each address; 0 where none
+    proto::NextHopId local = 0, broadcast = 0;
+    InterfaceTotals base;  ///< counters of whoever had the id before
+  };
+  struct ManagedTunnel {
+    bool used = false;
+    crypto::TunnelSpec spec;
+    proto::NextHopId next_hop = 0;
+    std::vector<crypto::SaId> outbound;  ///< oldest first; the last one is in use
+  };
+  struct Ping {
+    std::uint64_t sent_us, deadline_us;
+    std::uint32_t dst;
+    std::function<void(const core::Expected<PingReply>&)> done;
+  };
+  struct Announcement {
+    core::InterfaceId interface;
+    std::uint32_t address;
+    std::uint32_t left;
+    std::uint64_t next_us;
+  };
+
+  // manager.cc
+  void publish();
+  void count_events(std::uint64_t now);
+  void handle(const core::Event& e);
+  void run_announcements();
+  void run_pings();
+  void announce(core::InterfaceId id, std::uint32_t address);
+  void send_arp(core::InterfaceId id, std::uint32_t sender, std::uint32_t target,
+                std::optional<core::MacAddress> to);
+  bool hand_frame(core::InterfaceId id, rte_mbuf* m);
+  void load_timers();
+
+  // manager_interface.cc
+  [[nodiscard]] core::Expected<core::InterfaceId> find(const std::string& name) const;
+  core::Expected<core::InterfaceId> free_slot() const;
+  core::Expected<std::string> choose_name(const std::string& wanted,
+                                          const std::string& driver) const;
+  void assign_queues(core::Interface& i, std::uint16_t rx_queues, std::uint16_t tx_queues);
+  core::Expected<> add_address(core::InterfaceId id, proto::Ip4Prefix address);
+  void remove_address(core::InterfaceId id, std::size_t index);
+  void remove_interface(core::InterfaceId id);
+  core::Expected<> make_base_next_hops(core::InterfaceId id);
+  void link_changed(core::InterfaceId id);
+  [[nodiscard]] proto::NextHopFields link_fields(core::InterfaceId id, std::uint32_t address) const;
+  [[nodiscard]] std::optional<proto::Ip4Prefix> subnet_of(core::InterfaceId id,
+                                                          std::uint32_t address) const;
+
+  // manager_route.cc
+  void add_builtin_routes();
+  core::Expected<proto::Route> resolve(const RouteSpec& spec);
+  void let_go(const proto::Route& route);
+  void remove_stranded_routes(core::InterfaceId id, bool all);
+  [[nodiscard]] std::uint64_t next_hop_packets(proto::NextHopId id) const;
+
+  // manager_ipsec.cc
+  [[nodiscard]] core::Expected<std::uint16_t> find_tunnel(const std::string& name) const;
+  [[nodiscard]] std::uint32_t tunnel_source(std::uint16_t tunnel) const;
+  void refresh_tunnels();
+  void choose_outbound(std::uint16_t tunnel);
+  void remove_tunnel(std::uint16_t tunnel);
+  core::Expected<> retire_sa(const crypto::SaInfo& sa);
+  [[nodiscard]] SaTotals count_sa(const crypto::SaInfo& info) const;
+
+  [[nodiscard]] const std::string& name_of(core::InterfaceId id) const {
+    static const std::string none;
+    return id < master.interfaces.size() ? master.interfaces[id].name : none;
+  }
+
+  Limits limits;
+  Env env;
+  DriverRegistry& drivers;
+  Handoff handoff;
+  proto::NextHopTable next_hops;
+  std::unique_ptr<proto::Fib4> fib;
+  proto::RouteTable routes;
+  proto::NeighborTable neighbors;
+  std::unique_ptr<crypto::SaTable> sas;
+  core::Sysctl sysctl;
+
+  StackConfig master;  ///< what will be published next
+  std::unique_ptr<core::Published<StackConfig>> published;
+  std::vector<ManagedInterface> managed;   ///< by InterfaceId
+  std::vector<ManagedTunnel> tunnel_list;  ///< by tunnel index
+  std::vector<SaTotals> sa_base;           ///< by SaId: counters of whoever had the id before
+  core::InterfaceId last_slot = 0;
+  proto::NextHopId blackhole = 0, prohibited = 0;
+  std::vector<Announcement> announcements;
+  std::map<std::uint16_t, Ping> pings;  ///< by ICMP sequence number
+  std::uint16_t ping_id = 0, ping_sequence = 0;
+  std::uint64_t now_us = 0;
+  std::map<std::uint32_t, std::uint64_t> defended_us;  ///< address conflicts, by address
+  struct LoadBase {
+    std::uint64_t busy = 0, idle = 0, sleep = 0;
+  };
+  std::vector<LoadBase> load_base;  ///< by worker
+};
+}  // namespace polluxd

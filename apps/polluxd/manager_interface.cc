@@ -1,0 +1,399 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Interfaces and their addresses. Create = start the device, then publish. Destroy = publish
+// without it, one grace period, then close.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "apps/polluxd/manager_impl.hh"
+#include "core/log.hh"
+
+namespace polluxd {
+namespace {
+using core::Errc;
+using core::Error;
+using core::Interface;
+using proto::Ip4Prefix;
+using proto::NextHopKind;
+using proto::RouteOrigin;
+
+constexpr std::uint16_t kMinMtu = 68;    // RFC 791 section 3.2
+constexpr std::size_t kMaxNameLen = 15;  // IFNAMSIZ - 1: names fit the kernel's tools
+
+bool valid_name(const std::string& name) {
+  return !name.empty() && name.size() <= kMaxNameLen &&
+         std::all_of(name.begin(), name.end(), [](char c) {
+           return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                  c == '_' || c == '-' || c == '.';
+         });
+}
+
+/// Why no host can have this address, or empty.
+std::string bad_address(Ip4Prefix p) {
+  const std::uint32_t net = p.address >> 24;
+  if (net == 0 || net == 127 || net >= 224) return "is loopback, multicast, reserved or in 0/8";
+  if (p.length == 0) return "has a prefix length of 0";
+  if (p.length <= 30 && p.address == p.network().address) return "is the address of the subnet";
+  if (p.length <= 30 && p.address == p.broadcast()) return "is the broadcast address of the subnet";
+  return {};
+}
+}  // namespace
+
+core::Expected<core::InterfaceId> Manager::Impl::find(const std::string& name) const {
+  for (const Interface& i : master.interfaces)
+    if (i.kind != Interface::Kind::None && i.name == name) return i.id;
+  return Error{Errc::NotFound, fmt::format("no interface {}", name)};
+}
+
+/// The free slot after the last one given: an id is not used again while packets for its former
+/// owner may still be on their way between threads.
+core::Expected<core::InterfaceId> Manager::Impl::free_slot() const {
+  for (std::size_t n = 1; n <= master.interfaces.size(); ++n) {
+    const std::size_t id = (last_slot + n) % master.interfaces.size();
+    if (master.interfaces[id].kind == Interface::Kind::None)
+      return static_cast<core::InterfaceId>(id);
+  }
+  return Error{Errc::Full,
+               fmt::format("interface table is full: {} interfaces", limits.interfaces)};
+}
+
+core::Expected<std::string> Manager::Impl::choose_name(const std::string& wanted,
+                                                       const std::string& driver) const {
+  if (wanted.empty()) {
+    for (unsigned n = 0;; ++n)
+      if (std::string name = fmt::format("{}{}", driver, n); !find(name)) return name;
+  }
+  if (!valid_name(wanted))
+    return Error{Errc::Invalid,
+                 fmt::format("interface name '{}': expected 1 to {} letters, digits, '.', '_', '-'",
+                             wanted, kMaxNameLen)};
+  if (find(wanted)) return Error{Errc::Exists, fmt::format("interface {} exists", wanted)};
+  return wanted;
+}
+
+core::Expected<std::string> Manager::create_interface(const InterfaceSpec& spec) {
+  auto driver = impl_->drivers.load(spec.driver);
+  if (!driver) return driver.error();
+  const std::string type = driver_name(**driver);
+  if (auto name = impl_->choose_name(spec.name, type); !name) return name;
+  auto port =
+      impl_->drivers.open(*driver, {.options = spec.options,
+                                    .queues = static_cast<std::uint16_t>(impl_->env.shards.size()),
+                                    .mtu = spec.mtu,
+                                    .pool = impl_->env.pool});
+  if (!port) return port.error();
+  return attach_interface(spec, type, *std::move(port));
+}
+
+core::Expected<std::string> Manager::attach_interface(const InterfaceSpec& spec,
+                                                      const std::string& driver, OpenPort port) {
+  Impl& m = *impl_;
+  const auto refuse = [&](const Error& e) -> core::Expected<std::string> {
+    if (port.driver != nullptr) port.close();
+    return e;
+  };
+  const auto name = m.choose_name(spec.name, driver);
+  if (!name) return refuse(name.error());
+  const auto slot = m.free_slot();
+  if (!slot) return refuse(slot.error());
+  const core::InterfaceId id = *slot;
+  m.last_slot = id;
+
+  Interface& i = m.master.interfaces[id];
+  i = Interface{.id = id,
+                .kind = Interface::Kind::Ethernet,
+                .up = spec.up,
+                .mtu = port.port.mtu,
+                .port = port.port.port,
+                .rx = port.port.rx,
+                .tx = port.port.tx,
+                .rx_checksum = (port.port.capabilities & POLLUX_CAP_RX_IP4_CHECKSUM) != 0,
+                .tx_queues = {},
+                .name = *name};
+  std::copy_n(std::begin(port.port.mac), i.mac.size(), i.mac.begin());
+  m.assign_queues(i, port.port.rx_queues, port.port.tx_queues);
+  Impl::ManagedInterface& managed = m.managed[id];
+  managed.driver = driver;
+  managed.port = std::move(port);
+
+  core::Expected<> done = m.make_base_next_hops(id);
+  for (const Ip4Prefix& a : spec.addresses)
+    if (done) done = m.add_address(id, a);
+  if (!done) {
+    const Error why = done.error();
+    m.remove_interface(id);
+    return why;
+  }
+  m.publish();
+  m.refresh_tunnels();
+  return *name;
+}
+
+/// Receive queues go to the workers that have least; a worker without a transmit queue of its own
+/// hands its packets to one that has.
+void Manager::Impl::assign_queues(Interface& i, std::uint16_t rx_queues, std::uint16_t tx_queues) {
+  const auto workers = static_cast<std::uint16_t>(env.shards.size());
+  std::vector<std::uint16_t> pollers;
+  for (std::uint16_t q = 0; q < rx_queues; ++q) {
+    const auto least =
+        std::min_element(master.rx_queues.begin(), master.rx_queues.end(),
+                         [](const auto& a, const auto& b) { return a.size() < b.size(); });
+    least->push_back({i.id, q});
+    pollers.push_back(static_cast<std::uint16_t>(least - master.rx_queues.begin()));
+  }
+  i.tx_queues.resize(workers);
+  for (std::uint16_t w = 0; w < workers; ++w) {
+    if (tx_queues >= workers) {
+      i.tx_queues[w] = {w, w};
+    } else {
+      const auto q = static_cast<std::uint16_t>(w % tx_queues);
+      i.tx_queues[w] = {q < pollers.size() ? pollers[q] : q, q};
+    }
+  }
+}
+
+core::Expected<> Manager::Impl::make_base_next_hops(core::InterfaceId id) {
+  const auto local = next_hops.allocate({.kind = NextHopKind::Local, .interface = id});
+  const auto broadcast = next_hops.allocate({.kind = NextHopKind::Broadcast, .interface = id});
+  if (local) managed[id].local = *local;
+  if (broadcast) managed[id].broadcast = *broadcast;
+  if (local && broadcast) return core::Done{};
+  return Error{Errc::Full, fmt::format("next-hop table is full: {} entries", next_hops.capacity())};
+}
+
+core::Expected<> Manager::destroy_interface(const std::string& name) {
+  const auto id = impl_->find(name);
+  if (!id) return id.error();
+  if (impl_->master.interfaces[*id].kind == Interface::Kind::Tunnel) return destroy_tunnel(name);
+  impl_->remove_interface(*id);
+  impl_->refresh_tunnels();
+  return core::Done{};
+}
+
+/// What leans on the interface goes first: routes, neighbours, addresses; then the interface.
+void Manager::Impl::remove_interface(core::InterfaceId id) {
+  remove_stranded_routes(id, /*all=*/true);
+  while (!managed[id].addresses.empty()) remove_address(id, managed[id].addresses.size() - 1);
+  neighbors.remove_unless(id, [](std::uint32_t) { return false; });
+  std::erase_if(announcements, [&](const Announcement& a) { return a.interface == id; });
+
+  ManagedInterface gone = std::move(managed[id]);
+  managed[id] = {};
+  for (auto& queues : master.rx_queues)
+    std::erase_if(queues, [&](const core::RxQueue& q) { return q.interface == id; });
+  master.interfaces[id] = {};
+  publish();  // on return no worker polls it or sends on it
+  for (const proto::NextHopId nh : {gone.local, gone.broadcast})
+    if (nh != 0) next_hops.release(nh);
+  if (gone.port.driver != nullptr) gone.port.close();
+  managed[id].base = {};
+  for (const Shard* s : env.shards) {
+    const core::InterfaceCounters& c = s->worker.interface[id];
+    managed[id].base.rx.packets += c.rx.packets.read();
+    managed[id].base.rx.bytes += c.rx.bytes.read();
+    managed[id].base.tx.packets += c.tx.packets.read();
+    managed[id].base.tx.bytes += c.tx.bytes.read();
+  }
+}
+
+core::Expected<> Manager::add_address(const std::string& name, Ip4Prefix address) {
+  const auto id = impl_->find(name);
+  if (!id) return id.error();
+  auto added = impl_->add_address(*id, address);
+  if (added) {
+    impl_->publish();
+    impl_->link_changed(*id);
+  }
+  return added;
+}
+
+core::Expected<> Manager::Impl::add_address(core::InterfaceId id, Ip4Prefix address) {
+  if (const std::string why = bad_address(address); !why.empty())
+    return Error{Errc::Invalid, fmt::format("{} {}", proto::to_string(address), why)};
+  for (std::size_t other = 0; other < managed.size(); ++other)
+    for (const Ip4Prefix& a : managed[other].addresses)
+      if (a.address == address.address)
+        return Error{Errc::Exists,
+                     fmt::format("{} is already an address of {}", proto::to_string(a.address),
+                                 name_of(static_cast<core::InterfaceId>(other)))};
+  ManagedInterface& i = managed[id];
+  const Interface& face = master.interfaces[id];
+  const bool tunnel = face.kind == Interface::Kind::Tunnel;
+
+  proto::NextHopId connected = 0;
+  if (!tunnel && address.length < 32) {
+    proto::NextHopFields glean = link_fields(id, address.address);
+    glean.kind = NextHopKind::Glean;
+    glean.source = address.address;
+    const auto nh = next_hops.allocate(glean);
+    if (!nh)
+      return Error{Errc::Full,
+                   fmt::format("next-hop table is full: {} entries", next_hops.capacity())};
+    connected = *nh;
+  }
+  const proto::NextHopId to_subnet =
+      tunnel ? tunnel_list[static_cast<std::size_t>(*find_tunnel(face.name))].next_hop : connected;
+
+  // All or nothing: each step knows how to be taken back.
+  std::vector<std::pair<Ip4Prefix, RouteOrigin>> made;
+  const auto add = [&](Ip4Prefix p, RouteOrigin origin, proto::NextHopId nh) -> core::Expected<> {
+    auto added = routes.add(p, origin, {nh, id, std::nullopt});
+    if (added) made.emplace_back(p, origin);
+    return added;
+  };
+  core::Expected<> done = add({address.address, 32}, RouteOrigin::Local, i.local);
+  // A second address in the same subnet finds the subnet's route there: that is no error.
+  if (done && address.length < 32 && routes.find(address, RouteOrigin::Connected) == nullptr)
+    done = add(address, RouteOrigin::Connected, to_subnet);
+  const Ip4Prefix broadcast{address.broadcast(), 32};
+  if (done && address.length <= 30 && !tunnel &&
+      routes.find(broadcast, RouteOrigin::Connected) == nullptr)
+    done = add(broadcast, RouteOrigin::Connected, i.broadcast);
+  if (!done) {
+    for (const auto& [p, origin] : made) (void)routes.remove(p, origin);
+    if (connected != 0) next_hops.release(connected);
+    return done;
+  }
+  i.addresses.push_back(address);
+  i.connected.push_back(connected);
+  if (!tunnel) announce(id, address.address);
+  return done;
+}
+
+core::Expected<> Manager::delete_address(const std::string& name, Ip4Prefix address) {
+  const auto id = impl_->find(name);
+  if (!id) return id.error();
+  auto& addresses = impl_->managed[*id].addresses;
+  const auto at = std::find(addresses.begin(), addresses.end(), address);
+  if (at == addresses.end())
+    return Error{Errc::NotFound,
+                 fmt::format("{} has no address {}", name, proto::to_string(address))};
+  impl_->remove_address(*id, static_cast<std::size_t>(at - addresses.begin()));
+  impl_->publish();
+  impl_->link_changed(*id);
+  return core::Done{};
+}
+
+void Manager::Impl::remove_address(core::InterfaceId id, std::size_t index) {
+  ManagedInterface& i = managed[id];
+  const Ip4Prefix address = i.addresses[index];
+  const proto::NextHopId connected = i.connected[index];
+  i.addresses.erase(i.addresses.begin() + static_cast<std::ptrdiff_t>(index));
+  i.connected.erase(i.connected.begin() + static_cast<std::ptrdiff_t>(index));
+  std::erase_if(announcements, [&](const Announcement& a) {
+    return a.interface == id && a.address == address.address;
+  });
+  remove_stranded_routes(id, /*all=*/false);
+  neighbors.remove_unless(id, [&](std::uint32_t a) { return subnet_of(id, a).has_value(); });
+
+  (void)routes.remove({address.address, 32}, RouteOrigin::Local);
+  // Another address of the same subnet keeps the subnet's route alive, through its own next hop.
+  const auto heir = std::find_if(i.addresses.begin(), i.addresses.end(), [&](const Ip4Prefix& a) {
+    return a.network() == address.network();
+  });
+  const proto::Route* route = routes.find(address, RouteOrigin::Connected);
+  if (address.length < 32 && route != nullptr && route->interface == id &&
+      (connected == 0 || route->next_hop == connected)) {
+    proto::Route inherited = *route;
+    (void)routes.remove(address, RouteOrigin::Connected);
+    if (heir != i.addresses.end()) {
+      const auto at = static_cast<std::size_t>(heir - i.addresses.begin());
+      if (i.connected[at] != 0) inherited.next_hop = i.connected[at];
+      (void)routes.add(address, RouteOrigin::Connected, inherited);
+    }
+  }
+  if (address.length <= 30 && heir == i.addresses.end())
+    (void)routes.remove({address.broadcast(), 32}, RouteOrigin::Connected);
+  if (connected != 0) next_hops.release(connected);
+}
+
+core::Expected<> Manager::set_up(const std::string& name, bool up) {
+  const auto id = impl_->find(name);
+  if (!id) return id.error();
+  Interface& i = impl_->master.interfaces[*id];
+  if (i.up == up) return core::Done{};
+  i.up = up;
+  impl_->publish();
+  core::log::info("{}: {}", name, up ? "up" : "down");
+  if (up)
+    for (const Ip4Prefix& a : impl_->managed[*id].addresses) impl_->announce(*id, a.address);
+  return core::Done{};
+}
+
+core::Expected<> Manager::set_mtu(const std::string& name, std::uint16_t mtu) {
+  const auto id = impl_->find(name);
+  if (!id) return id.error();
+  const std::uint32_t most = impl_->limits.mbuf_size - 14;
+  if (mtu < kMinMtu || mtu > most)
+    return Error{Errc::Invalid,
+                 fmt::format("MTU {}: expected {} to {} bytes (packet buffers hold {})", mtu,
+                             kMinMtu, most, impl_->limits.mbuf_size)};
+  Interface& i = impl_->master.interfaces[*id];
+  if (i.kind == Interface::Kind::Ethernet && impl_->managed[*id].port.driver != nullptr)
+    if (auto set = impl_->managed[*id].port.set_mtu(mtu); !set) return set;
+  i.mtu = mtu;
+  impl_->publish();
+  impl_->link_changed(*id);
+  return core::Done{};
+}
+
+/// MTU, MAC or addresses have changed: whatever was made of them is made anew.
+void Manager::Impl::link_changed(core::InterfaceId id) {
+  const ManagedInterface& i = managed[id];
+  for (std::size_t n = 0; n < i.connected.size(); ++n) {
+    if (i.connected[n] == 0) continue;
+    proto::NextHopFields glean = link_fields(id, i.addresses[n].address);
+    glean.kind = NextHopKind::Glean;
+    glean.source = i.addresses[n].address;
+    next_hops.set(i.connected[n], glean);
+  }
+  neighbors.refresh_link(id);
+  refresh_tunnels();
+}
+
+proto::NextHopFields Manager::Impl::link_fields(core::InterfaceId id, std::uint32_t address) const {
+  const Interface& i = master.interfaces[id];
+  const auto& addresses = managed[id].addresses;
+  const auto subnet = subnet_of(id, address);
+  const std::uint32_t source = subnet              ? subnet->address
+                               : addresses.empty() ? 0
+                                                   : addresses.front().address;
+  return {.kind = NextHopKind::NoRoute,
+          .interface = id,
+          .mtu = i.mtu,
+          .gateway = address,
+          .source = source,
+          .src_mac = i.mac};
+}
+
+std::optional<Ip4Prefix> Manager::Impl::subnet_of(core::InterfaceId id,
+                                                  std::uint32_t address) const {
+  for (const Ip4Prefix& a : managed[id].addresses)
+    if (a.contains(address)) return a;
+  return std::nullopt;
+}
+
+std::vector<InterfaceInfo> Manager::interfaces() const {
+  std::vector<InterfaceInfo> all;
+  for (const Interface& i : impl_->master.interfaces) {
+    if (i.kind == Interface::Kind::None) continue;
+    const Impl::ManagedInterface& m = impl_->managed[i.id];
+    InterfaceInfo info{.name = i.name,
+                       .driver = m.driver,
+                       .device = m.port.port.device,
+                       .id = i.id,
+                       .kind = i.kind,
+                       .up = i.up,
+                       .link = std::nullopt,
+                       .mac = i.mac,
+                       .mtu = i.mtu,
+                       .addresses = m.addresses,
+                       .rx_queues = m.port.port.rx_queues,
+                       .tx_queues = m.port.port.tx_queues};
+    if (m.port.driver != nullptr)
+      if (const auto link = m.port.link()) info.link = link->up != 0;
+    all.push_back(std::move(info));
+  }
+  return all;
+}
+}  // namespace polluxd

@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Routes and neighbours: what an administrator asks for, resolved to next hops.
+#include <fmt/format.h>
+
+#include "apps/polluxd/manager_impl.hh"
+
+namespace polluxd {
+namespace {
+using core::Errc;
+using core::Error;
+using core::Interface;
+using proto::Ip4Prefix;
+using proto::NextHopKind;
+using proto::RouteOrigin;
+}  // namespace
+
+/// Destinations that no router forwards to (RFC 1812 section 5.3.7, RFC 6890) are routes as well.
+void Manager::Impl::add_builtin_routes() {
+  const auto next_hop = [&](NextHopKind kind) {
+    return next_hops.allocate({.kind = kind}).value();
+  };
+  blackhole = next_hop(NextHopKind::Blackhole);
+  prohibited = next_hop(NextHopKind::Prohibited);
+  const proto::NextHopId martian = next_hop(NextHopKind::Martian);
+  const proto::NextHopId multicast = next_hop(NextHopKind::Multicast);
+  const proto::NextHopId broadcast = next_hop(NextHopKind::Broadcast);
+  const std::pair<Ip4Prefix, proto::NextHopId> builtin[] = {
+      {{0x00000000, 8}, martian},    // "this network"
+      {{0x7f000000, 8}, martian},    // loopback
+      {{0xe0000000, 4}, multicast},  // class D
+      {{0xf0000000, 4}, martian},    // class E
+      {{0xffffffff, 32}, broadcast},
+  };
+  for (const auto& [prefix, nh] : builtin)
+    (void)routes.add(prefix, RouteOrigin::Builtin, {nh, core::kNoInterface, std::nullopt});
+}
+
+core::Expected<proto::Route> Manager::Impl::resolve(const RouteSpec& spec) {
+  if (spec.kind == RouteSpec::Kind::Blackhole)
+    return proto::Route{blackhole, core::kNoInterface, std::nullopt};
+  if (spec.kind == RouteSpec::Kind::Prohibit)
+    return proto::Route{prohibited, core::kNoInterface, std::nullopt};
+
+  core::InterfaceId id = core::kNoInterface;
+  if (!spec.interface.empty()) {
+    const auto found = find(spec.interface);
+    if (!found) return found.error();
+    id = *found;
+    if (master.interfaces[id].kind == Interface::Kind::Tunnel) {
+      const std::uint16_t tunnel = *find_tunnel(spec.interface);
+      return proto::Route{tunnel_list[tunnel].next_hop, id, std::nullopt};
+    }
+  }
+  if (spec.gateway) {
+    if (id == core::kNoInterface)
+      for (const Interface& i : master.interfaces)
+        if (i.kind == Interface::Kind::Ethernet && subnet_of(i.id, *spec.gateway)) id = i.id;
+    const auto subnet = id != core::kNoInterface ? subnet_of(id, *spec.gateway) : std::nullopt;
+    if (!subnet)
+      return Error{Errc::Invalid,
+                   fmt::format("gateway {} is on no subnet of {}", proto::to_string(*spec.gateway),
+                               spec.interface.empty() ? "ours" : spec.interface)};
+    if (subnet->address == *spec.gateway)
+      return Error{Errc::Invalid,
+                   fmt::format("gateway {} is our own address", proto::to_string(*spec.gateway))};
+    const auto nh = neighbors.use(id, *spec.gateway);
+    if (!nh) return nh.error();
+    return proto::Route{*nh, id, spec.gateway};
+  }
+  if (id == core::kNoInterface)
+    return Error{Errc::Invalid, "a route needs a gateway, an interface or a kind"};
+  // On the link without a gateway: every destination is a neighbour of its own. Needs an address,
+  // or there is nothing to ask from.
+  for (const proto::NextHopId connected : managed[id].connected)
+    if (connected != 0) return proto::Route{connected, id, std::nullopt};
+  return Error{Errc::Invalid, fmt::format("{} has no address: give a gateway or an address first",
+                                          spec.interface)};
+}
+
+void Manager::Impl::let_go(const proto::Route& route) {
+  if (route.gateway) neighbors.let_go(route.interface, *route.gateway);
+}
+
+core::Expected<> Manager::add_route(const RouteSpec& spec) {
+  if (spec.prefix != spec.prefix.network())
+    return Error{Errc::Invalid, fmt::format("{} has bits below its length: did you mean {}?",
+                                            proto::to_string(spec.prefix),
+                                            proto::to_string(spec.prefix.network()))};
+  if (impl_->routes.find(spec.prefix, RouteOrigin::Static) != nullptr)
+    return Error{Errc::Exists, fmt::format("route {} exists", proto::to_string(spec.prefix))};
+  const auto route = impl_->resolve(spec);
+  if (!route) return route.error();
+  auto added = impl_->routes.add(spec.prefix, RouteOrigin::Static, *route);
+  if (!added) impl_->let_go(*route);
+  return added;
+}
+
+core::Expected<> Manager::delete_route(Ip4Prefix prefix) {
+  const auto gone = impl_->routes.remove(prefix, RouteOrigin::Static);
+  if (!gone) return gone.error();
+  impl_->let_go(*gone);
+  return core::Done{};
+}
+
+/// Static routes that lean on an interface: all of them, or those whose gateway or source has gone
+/// with an address.
+void Manager::Impl::remove_stranded_routes(core::InterfaceId id, bool all) {
+  for (const auto& match : routes.list()) {
+    if (match.origin != RouteOrigin::Static || match.route.interface != id) continue;
+    const auto& connected = managed[id].connected;
+    const bool stays = match.route.gateway
+                           ? subnet_of(id, *match.route.gateway).has_value()
+                           : master.interfaces[id].kind == Interface::Kind::Tunnel ||
+                                 std::find(connected.begin(), connected.end(),
+                                           match.route.next_hop) != connected.end();
+    if (stays && !all) continue;
+    (void)routes.remove(match.prefix, RouteOrigin::Static);
+    let_go(match.route);
+  }
+}
+
+std::uint64_t Manager::Impl::next_hop_packets(proto::NextHopId id) const {
+  std::uint64_t packets = 0;
+  for (const Shard* s : env.shards) packets += s->ip4.next_hop[id].packets.read();
+  return packets;
+}
+
+std::vector<proto::RouteInfo> Manager::routes() const {
+  const Impl& m = *impl_;
+  std::vector<proto::RouteInfo> all;
+  for (const auto& match : m.routes.list()) {
+    const proto::NextHopId nh = match.route.next_hop;
+    proto::RouteInfo info{.prefix = match.prefix,
+                          .origin = match.origin,
+                          .kind = m.next_hops[nh].kind.load(std::memory_order_acquire),
+                          .interface = match.route.interface,
+                          .gateway = match.route.gateway};
+    for (const Shard* s : m.env.shards) {
+      info.packets += s->ip4.next_hop[nh].packets.read();
+      info.bytes += s->ip4.next_hop[nh].bytes.read();
+    }
+    all.push_back(info);
+  }
+  return all;
+}
+
+RouteAnswer Manager::get_route(std::uint32_t dst) const {
+  const auto match = impl_->routes.lookup(dst);
+  if (!match) return {};
+  const proto::NextHop& hop = impl_->next_hops[match->route.next_hop];
+  return {.prefix = match->prefix,
+          .kind = hop.kind.load(std::memory_order_acquire),
+          .interface = impl_->name_of(match->route.interface),
+          .gateway = match->origin == RouteOrigin::Neighbor ? std::nullopt : match->route.gateway,
+          .source = hop.source};
+}
+
+core::Expected<> Manager::add_neighbor(const NeighborSpec& spec) {
+  const auto id = impl_->find(spec.interface);
+  if (!id) return id.error();
+  if (!impl_->subnet_of(*id, spec.address))
+    return Error{Errc::Invalid, fmt::format("{} is on no subnet of {}",
+                                            proto::to_string(spec.address), spec.interface)};
+  return impl_->neighbors.add_permanent(*id, spec.address, spec.mac, impl_->now_us);
+}
+
+core::Expected<> Manager::delete_neighbor(const std::string& interface, std::uint32_t address) {
+  const auto id = impl_->find(interface);
+  if (!id) return id.error();
+  return impl_->neighbors.remove(*id, address);
+}
+
+std::vector<proto::NeighborInfo> Manager::neighbors() const {
+  return impl_->neighbors.list(impl_->now_us);
+}
+}  // namespace polluxd
