@@ -1,0 +1,339 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "apps/polluxd/driver_registry.hh"
+
+#include <dlfcn.h>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <span>
+
+#include "apps/polluxd/eal.hh"
+
+namespace polluxd {
+class Driver {
+public:
+  Driver(void* object, const pollux_driver& entry) noexcept : object_{object}, entry_{entry} {}
+  Driver(const Driver&) = delete;
+  Driver& operator=(const Driver&) = delete;
+  ~Driver() { dlclose(object_); }
+
+  [[nodiscard]] const pollux_driver& entry() const noexcept { return entry_; }
+  [[nodiscard]] std::span<const pollux_option> options() const noexcept {
+    return {entry_.options, entry_.n_options};
+  }
+
+private:
+  void* object_;
+  const pollux_driver& entry_;
+};
+
+namespace {
+namespace fs = std::filesystem;
+using core::Errc;
+using core::Error;
+
+constexpr std::string_view kPrefix = "pollux-", kSuffix = ".so";
+constexpr std::string_view kNameOption = "name";
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr int kLoadFlags = RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE;
+#else
+constexpr int kLoadFlags = RTLD_NOW | RTLD_LOCAL;
+#endif
+
+/// Name to file; the first folder that has a name wins.
+std::map<std::string, fs::path> find_objects(const std::vector<std::string>& path) {
+  std::map<std::string, fs::path> objects;
+  for (const std::string& folder : path) {
+    std::error_code ignored;  // a folder that is not there holds no drivers
+    for (fs::directory_iterator it{folder, ignored}, end; it != end; it.increment(ignored)) {
+      const std::string file = it->path().filename();
+      if (file.size() <= kPrefix.size() + kSuffix.size() || !file.starts_with(kPrefix) ||
+          !file.ends_with(kSuffix))
+        continue;
+      objects.emplace(file.substr(kPrefix.size(), file.size() - kPrefix.size() - kSuffix.size()),
+                      it->path());
+    }
+  }
+  return objects;
+}
+
+std::vector<std::string> names_of(const std::map<std::string, fs::path>& objects) {
+  std::vector<std::string> names;
+  for (const auto& [name, file] : objects) names.push_back(name);
+  return names;
+}
+
+core::Expected<std::shared_ptr<const Driver>> load_file(const fs::path& file) {
+  void* object = dlopen(file.c_str(), kLoadFlags);
+  if (object == nullptr)
+    return Error{Errc::Invalid, fmt::format("cannot load the driver: {}", dlerror())};
+  const std::unique_ptr<void, int (*)(void*)> guard{object, dlclose};
+  void* symbol = dlsym(object, POLLUX_DRIVER_ENTRY_SYMBOL);
+  if (symbol == nullptr)
+    return Error{Errc::Invalid, fmt::format("{} is not a driver: it has no {}", file.string(),
+                                            POLLUX_DRIVER_ENTRY_SYMBOL)};
+  decltype(&pollux_driver_entry) entry_point = nullptr;
+  static_assert(sizeof entry_point == sizeof symbol);
+  std::memcpy(&entry_point, &symbol, sizeof symbol);
+  const pollux_driver* entry = entry_point();
+  if (entry == nullptr)
+    return Error{Errc::Invalid, fmt::format("{} describes no driver", file.string())};
+  if (entry->abi != POLLUX_DRIVER_ABI)
+    return Error{Errc::Invalid,
+                 fmt::format("{} is built for version {} of the driver interface, this is version "
+                             "{}",
+                             file.string(), entry->abi, POLLUX_DRIVER_ABI)};
+  // dlopen counts, so that each Driver has a count of its own.
+  return std::shared_ptr<const Driver>{
+      std::make_shared<const Driver>(dlopen(file.c_str(), kLoadFlags), *entry)};
+}
+
+std::string valid_options(const Driver& driver) {
+  std::vector<std::string_view> names;
+  for (const pollux_option& o : driver.options()) names.emplace_back(o.name);
+  names.push_back(kNameOption);
+  return fmt::format("{}", fmt::join(names, ", "));
+}
+
+const pollux_option* find_option(const Driver& driver, std::string_view name) {
+  const auto all = driver.options();
+  const auto at =
+      std::find_if(all.begin(), all.end(), [&](const pollux_option& o) { return name == o.name; });
+  return at == all.end() ? nullptr : &*at;
+}
+
+Error unknown_option(const Driver& driver, std::string_view name) {
+  return {Errc::Invalid, fmt::format("driver {} has no option \"{}\"; it has: {}",
+                                     driver.entry().name, name, valid_options(driver))};
+}
+
+const std::string* find_value(const DriverOptions& options, std::string_view name) {
+  for (const auto& [option, value] : options)
+    if (option == name) return &value;
+  return nullptr;
+}
+
+bool is_uint32(std::string_view text) {
+  std::uint32_t n = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), n);
+  return error == std::errc{} && end == text.data() + text.size();
+}
+
+/// The values in declared order, defaults filled in. They point into `given` and the driver.
+core::Expected<std::vector<pollux_option_value>> check_options(const Driver& driver,
+                                                               const DriverOptions& given) {
+  for (const auto& [name, value] : given) {
+    if (find_option(driver, name) == nullptr) return unknown_option(driver, name);
+    if (std::count_if(given.begin(), given.end(), [&](const auto& o) { return o.first == name; }) >
+        1)
+      return Error{Errc::Invalid,
+                   fmt::format("driver {}: option {} is given twice", driver.entry().name, name)};
+  }
+  std::vector<pollux_option_value> values;
+  for (const pollux_option& o : driver.options()) {
+    const std::string* value = find_value(given, o.name);
+    if (value == nullptr && o.default_value == nullptr)
+      return Error{Errc::Invalid,
+                   fmt::format("driver {} needs {}= ({}); its options: {}", driver.entry().name,
+                               o.name, o.help, valid_options(driver))};
+    // DPDK's device text has no way to quote a comma; the rest of the line may hold them.
+    if (value != nullptr && o.type == POLLUX_OPTION_STRING && value->find(',') != std::string::npos)
+      return Error{Errc::Invalid, fmt::format("driver {}: {}=\"{}\" holds a comma",
+                                              driver.entry().name, o.name, *value)};
+    if (value != nullptr && o.type == POLLUX_OPTION_UINT && !is_uint32(*value))
+      return Error{Errc::Invalid,
+                   fmt::format("driver {}: {}=\"{}\" is not a number from 0 to 4294967295",
+                               driver.entry().name, o.name, *value)};
+    if (value != nullptr && value->empty() && o.default_value == nullptr)
+      return Error{Errc::Invalid, fmt::format("driver {}: {}= is empty; expected {}",
+                                              driver.entry().name, o.name, o.help)};
+    values.push_back({o.name, value != nullptr ? value->c_str() : o.default_value});
+  }
+  return values;
+}
+
+core::Expected<ParsedDevice> parse_options(const Driver& driver, ParsedDevice parsed,
+                                           std::string_view rest) {
+  const auto refuse = [&](const std::string& text) {
+    return Error{Errc::Invalid, fmt::format("driver {}: {}", driver.entry().name, text)};
+  };
+  // The interface's name is ours, not the driver's; last, it may stand behind a value with commas.
+  constexpr std::string_view kLast = ",name=";
+  bool named = false;
+  if (const auto at = rest.rfind(kLast);
+      at != std::string_view::npos && rest.find(',', at + 1) == std::string_view::npos) {
+    parsed.name = rest.substr(at + kLast.size());
+    rest = rest.substr(0, at);
+    named = true;
+  }
+  while (!rest.empty()) {
+    rest.remove_prefix(1);  // the comma
+    std::string_view item = rest.substr(0, rest.find(','));
+    const auto equals = item.find('=');
+    const std::string_view name = item.substr(0, equals);
+    const pollux_option* option = find_option(driver, name);
+    if (option == nullptr && name != kNameOption) return unknown_option(driver, name);
+    if (equals == std::string_view::npos)
+      return refuse(fmt::format("option {} has no value; expected {}=VALUE", name, name));
+    if (option != nullptr && option->type == POLLUX_OPTION_REST) item = rest;
+    const std::string_view value = item.substr(equals + 1);
+    if (option == nullptr ? named : find_value(parsed.options, name) != nullptr)
+      return refuse(fmt::format("option {} is given twice", name));
+    if (option == nullptr) {
+      parsed.name = value;
+      named = true;
+    } else {
+      parsed.options.emplace_back(name, value);
+    }
+    rest.remove_prefix(item.size());
+  }
+  if (named && parsed.name.empty()) return refuse("name= is empty");
+  return parsed;
+}
+
+Error from_errno(const Driver& driver, const char* what, int error) {
+  const Errc code = error == -ENOTSUP ? Errc::Unsupported : Errc::DeviceFailed;
+  return {code,
+          fmt::format("driver {}: cannot {}: {}", driver.entry().name, what, strerror(-error))};
+}
+}  // namespace
+
+void OpenPort::close() noexcept {
+  if (!driver || port.port == nullptr) return;
+  driver->entry().close(port.port);
+  port = {};
+  driver.reset();
+}
+
+core::Expected<pollux_link> OpenPort::link() const {
+  pollux_link link{};
+  if (const int error = driver->entry().link(port.port, &link); error != 0)
+    return from_errno(*driver, "read the link", error);
+  return link;
+}
+
+core::Expected<pollux_port_stats> OpenPort::stats() const {
+  pollux_port_stats stats{};
+  if (const int error = driver->entry().stats(port.port, &stats); error != 0)
+    return from_errno(*driver, "read the counters", error);
+  return stats;
+}
+
+core::Expected<> OpenPort::set_mtu(std::uint16_t mtu) const {
+  if (const int error = driver->entry().set_mtu(port.port, mtu); error != 0) {
+    if (error == -EMSGSIZE)
+      return Error{Errc::Invalid, fmt::format("{}: MTU {} is beyond what a packet buffer holds",
+                                              port.device, mtu)};
+    return from_errno(*driver, fmt::format("set MTU {}", mtu).c_str(), error);
+  }
+  return core::Done{};
+}
+
+DriverRegistry::DriverRegistry(std::vector<std::string> path) {
+  if (const char* folders = std::getenv("POLLUX_DRIVER_PATH")) {
+    std::string_view rest = folders;
+    while (!rest.empty()) {
+      const std::string_view folder = rest.substr(0, rest.find(':'));
+      if (!folder.empty()) path_.emplace_back(folder);
+      rest.remove_prefix(std::min(folder.size() + 1, rest.size()));
+    }
+  }
+  for (std::string& folder : path) path_.push_back(std::move(folder));
+  std::error_code unknown;
+  const fs::path program = fs::read_symlink("/proc/self/exe", unknown);
+  if (!unknown) path_.push_back(program.parent_path().parent_path() / "lib" / "pollux");
+}
+
+core::Expected<std::shared_ptr<const Driver>> DriverRegistry::load(
+    const std::string& name_or_path) const {
+  if (name_or_path.find('/') != std::string::npos) {
+    std::error_code ignored;
+    if (!fs::exists(name_or_path, ignored))
+      return Error{Errc::NotFound, fmt::format("no driver object {}", name_or_path)};
+    return load_file(name_or_path);
+  }
+  const auto objects = find_objects(path_);
+  if (const auto exact = objects.find(name_or_path); exact != objects.end())
+    return load_file(exact->second);
+  std::vector<std::string> matches;
+  if (!name_or_path.empty())
+    for (const auto& [name, file] : objects)
+      if (name.find(name_or_path) != std::string::npos) matches.push_back(name);
+  if (matches.size() == 1) return load_file(objects.at(matches.front()));
+  if (matches.size() > 1)
+    return Error{Errc::Invalid, fmt::format("several drivers match \"{}\": {}", name_or_path,
+                                            fmt::join(matches, ", "))};
+  if (objects.empty())
+    return Error{Errc::NotFound, fmt::format("no driver \"{}\": there are none in {}", name_or_path,
+                                             fmt::join(path_, ", "))};
+  return Error{Errc::NotFound, fmt::format("no driver \"{}\"; there are: {}", name_or_path,
+                                           fmt::join(names_of(objects), ", "))};
+}
+
+core::Expected<ParsedDevice> DriverRegistry::parse_device(std::string_view text) const {
+  ParsedDevice parsed;
+  parsed.driver = text.substr(0, text.find(','));
+  const auto driver = load(parsed.driver);
+  if (!driver) return driver.error();
+  const std::string_view rest = text.substr(parsed.driver.size());
+  return parse_options(**driver, std::move(parsed), rest);
+}
+
+core::Expected<OpenPort> DriverRegistry::open(const std::shared_ptr<const Driver>& driver,
+                                              const PortRequest& request) {
+  const auto values = check_options(*driver, request.options);
+  if (!values) return values.error();
+  // Never used twice: DPDK keeps a name for the life of a device, and a port may still be closing.
+  const std::string name = fmt::format("pollux{}", next_port_++);
+  const pollux_port_request asked{name.c_str(),   values->data(), values->size(),
+                                  request.queues, request.mtu,    request.pool};
+  OpenPort opened;
+  std::array<char, 512> said{};
+  EalLogCapture log;
+  if (const int error = driver->entry().open(&asked, &opened.port, said.data(), said.size() - 1);
+      error != 0) {
+    std::string text = said[0] != '\0' ? said.data() : strerror(-error);
+    if (const std::string line = log.first_error(); !line.empty())
+      text += fmt::format(" (DPDK: {})", line);
+    return Error{Errc::DeviceFailed, fmt::format("driver {}: {}", driver->entry().name, text)};
+  }
+  opened.driver = driver;
+  return opened;
+}
+
+std::vector<std::string> DriverRegistry::available() const {
+  return names_of(find_objects(path_));
+}
+
+std::string driver_name(const Driver& driver) {
+  return driver.entry().name;
+}
+
+std::string driver_description(const Driver& driver) {
+  return driver.entry().description;
+}
+
+std::string driver_help(const Driver& driver) {
+  std::string text;
+  for (const pollux_option& o : driver.options()) {
+    const char* type = o.type == POLLUX_OPTION_UINT   ? "NUMBER"
+                       : o.type == POLLUX_OPTION_REST ? "REST-OF-LINE"
+                                                      : "TEXT";
+    const std::string note = o.default_value == nullptr ? " (required)"
+                             : *o.default_value == '\0'
+                                 ? std::string{}
+                                 : fmt::format(" (default {})", o.default_value);
+    text += fmt::format("{}={}{}: {}\n", o.name, type, note, o.help);
+  }
+  return text;
+}
+}  // namespace polluxd
