@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// route.*, arp.*, ping: where packets go.
+#include <array>
+#include <map>
+
+#include "apps/polluxd/api_method.hh"
+#include "apps/polluxd/spec_syntax.hh"
+
+namespace polluxd {
+namespace {
+std::string_view to_text(proto::NextHopKind kind) noexcept {
+  using K = proto::NextHopKind;
+  switch (kind) {
+    case K::NoRoute: return "no-route";
+    case K::Blackhole: return "blackhole";
+    case K::Prohibited: return "prohibit";
+    case K::Martian: return "martian";
+    case K::Multicast: return "multicast";
+    case K::Broadcast: return "broadcast";
+    case K::Local: return "local";
+    case K::Glean: return "connected";
+    case K::Incomplete: return "incomplete";
+    case K::Failed: return "failed";
+    case K::Reachable: return "reachable";
+    case K::Tunnel: return "tunnel";
+    case K::Changing: return "changing";
+  }
+  return "unknown";
+}
+std::string_view to_text(proto::RouteOrigin origin) noexcept {
+  using O = proto::RouteOrigin;
+  switch (origin) {
+    case O::Local: return "local";
+    case O::Connected: return "connected";
+    case O::Static: return "static";
+    case O::Neighbor: return "neighbor";
+    case O::Builtin: return "builtin";
+  }
+  return "unknown";
+}
+
+/// An interface's name by its id; "" where it has none.
+class Names {
+public:
+  explicit Names(const Manager& manager) {
+    for (const InterfaceInfo& i : manager.interfaces()) names_[i.id] = i.name;
+  }
+  [[nodiscard]] std::string operator[](core::InterfaceId id) const {
+    const auto at = names_.find(id);
+    return at == names_.end() ? std::string{} : at->second;
+  }
+
+private:
+  std::map<core::InterfaceId, std::string> names_;
+};
+
+Json address_or_null(const std::optional<std::uint32_t>& address) {
+  return address ? Json(proto::to_string(*address)) : Json(nullptr);
+}
+
+Json route_list(Manager& manager, Params& params) {
+  params.done();
+  const Names names{manager};
+  Json array = Json::array();
+  for (const proto::RouteInfo& r : manager.routes())
+    array.push_back({{"prefix", proto::to_string(r.prefix)},
+                     {"origin", to_text(r.origin)},
+                     {"kind", to_text(r.kind)},
+                     {"interface", names[r.interface]},
+                     {"via", address_or_null(r.gateway)},
+                     {"packets", r.packets},
+                     {"bytes", r.bytes}});
+  return array;
+}
+
+Json route_add(Manager& manager, Params& params) {
+  RouteSpec spec;
+  spec.prefix = params.parsed("prefix", parse_network);
+  if (params.has("kind")) spec.kind = params.parsed("kind", parse_route_kind);
+  if (params.has("via")) spec.gateway = params.parsed("via", parse_address);
+  spec.interface = params.text("interface", "");
+  params.done();
+  const bool has_next_hop = spec.gateway.has_value() || !spec.interface.empty();
+  if (spec.kind == RouteSpec::Kind::Unicast && !has_next_hop)
+    bad_params("the route leads nowhere, expected \"via\", \"interface\" or both");
+  if (spec.kind != RouteSpec::Kind::Unicast && has_next_hop)
+    bad_params("a blackhole or prohibit route has neither \"via\" nor \"interface\"");
+  done_or_throw(manager.add_route(spec));
+  return Json::object();
+}
+
+Json route_delete(Manager& manager, Params& params) {
+  const auto prefix = params.parsed("prefix", parse_network);
+  params.done();
+  done_or_throw(manager.delete_route(prefix));
+  return Json::object();
+}
+
+Json route_get(Manager& manager, Params& params) {
+  const auto destination = params.parsed("destination", parse_address);
+  params.done();
+  const RouteAnswer r = manager.get_route(destination);
+  return {{"destination", proto::to_string(destination)},
+          {"prefix", proto::to_string(r.prefix)},
+          {"kind", to_text(r.kind)},
+          {"interface", r.interface},
+          {"via", address_or_null(r.gateway)},
+          {"source", r.source == 0 ? Json(nullptr) : Json(proto::to_string(r.source))}};
+}
+
+Json arp_list(Manager& manager, Params& params) {
+  params.done();
+  const Names names{manager};
+  Json array = Json::array();
+  for (const proto::NeighborInfo& n : manager.neighbors()) {
+    Json entry{{"interface", names[n.interface]},
+               {"address", proto::to_string(n.address)},
+               {"state", proto::to_string(n.state)},
+               {"age_ms", n.age_us / 1000}};
+    entry["mac"] = n.mac == core::MacAddress{} ? Json(nullptr) : Json(proto::to_string(n.mac));
+    array.push_back(std::move(entry));
+  }
+  return array;
+}
+
+Json arp_add(Manager& manager, Params& params) {
+  NeighborSpec spec;
+  spec.interface = params.text("interface");
+  spec.address = params.parsed("address", parse_address);
+  spec.mac = params.parsed("mac", parse_mac_address);
+  params.done();
+  done_or_throw(manager.add_neighbor(spec));
+  return Json::object();
+}
+
+Json arp_delete(Manager& manager, Params& params) {
+  const std::string interface = params.text("interface");
+  const auto address = params.parsed("address", parse_address);
+  params.done();
+  done_or_throw(manager.delete_neighbor(interface, address));
+  return Json::object();
+}
+
+void ping(Manager& manager, Params& params, Reply reply) {
+  const auto destination = params.parsed("destination", parse_address);
+  const auto source = params.has("source") ? params.parsed("source", parse_address) : 0u;
+  const auto size = static_cast<std::uint16_t>(params.number("size", 0, 65507, 56));
+  const std::uint32_t timeout_ms = params.number("timeout_ms", 1, 60'000, 1000);
+  params.done();
+  done_or_throw(manager.ping(
+      destination, source, size, timeout_ms,
+      [reply = std::move(reply), destination](const core::Expected<PingReply>& answer) {
+        if (!answer) return reply(answer.error());
+        reply(Json{{"source", proto::to_string(destination)},
+                   {"bytes", answer->bytes},
+                   {"ttl", answer->ttl},
+                   {"rtt_us", answer->rtt_us}});
+      }));
+}
+
+constexpr std::array kMethods{
+    Method{"route.list", route_list},     Method{"route.add", route_add},
+    Method{"route.delete", route_delete}, Method{"route.get", route_get},
+    Method{"arp.list", arp_list},         Method{"arp.add", arp_add},
+    Method{"arp.delete", arp_delete},     Method{"ping", nullptr, ping},
+};
+}  // namespace
+
+std::span<const Method> route_methods() {
+  return kMethods;
+}
+}  // namespace polluxd
