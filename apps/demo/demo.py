@@ -114,10 +114,10 @@ def show_counters(gateways):
                         "tx bytes"), left=2)
     report.heading("Security associations")
     rows = [(name, sa["direction"], sa["spi"], sa["algorithm"], sa["packets"], sa["bytes"],
-             sa["replayed"], sa["bad_icv"])
+             *sa["rejected"].values())
             for name, d in gateways.items() for sa in d.plx("ipsec", "sa", "show")]
     report.table(rows, ("gateway", "dir", "SPI", "algorithm", "packets", "bytes", "replayed",
-                        "bad ICV"), left=4)
+                        "bad ICV", "malformed", "selectors"), left=4)
     report.heading("Drops by reason")
     rows = [(name, reason, packets)
             for name, d in gateways.items() for reason, packets in sorted(d.drops().items())]

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+#include <chrono>
+#include <string>
+#include <string_view>
+
+#include "apps/plx/plan.hh"
+
+namespace plx {
+class KeyText;
+
+/// A connection to a daemon's control socket: one call at a time.
+class Client {
+public:
+  /// @throws Refused: nobody listens there.
+  explicit Client(const std::string& socket_path);
+  ~Client();
+  Client(const Client&) = delete;
+  Client& operator=(const Client&) = delete;
+
+  /// @return the result. @throws Refused: what the daemon said; no answer in time; no connection.
+  Json call(const Call& call, std::chrono::milliseconds timeout = kTimeout);
+  /// The same with the parameter "key", which leaves no trace in memory.
+  Json call_with_key(const Call& call, const KeyText& key);
+
+private:
+  static constexpr std::chrono::milliseconds kTimeout{30'000};
+
+  void send(std::string_view line);
+  std::string receive(std::chrono::milliseconds timeout);
+  Json result(const std::string& line) const;
+
+  std::string path_;
+  int fd_ = -1;
+  std::string received_;  ///< beyond the last answer
+  std::uint64_t next_id_ = 1;
+};
+
+/// Hexadecimal key text from a file or standard input, in locked memory, wiped when it goes.
+class KeyText {
+public:
+  /// @param path  "-": standard input. @throws Refused: unreadable, readable by others, not
+  /// hexadecimal, too long.
+  explicit KeyText(const std::string& path);
+  ~KeyText();
+  KeyText(const KeyText&) = delete;
+  KeyText& operator=(const KeyText&) = delete;
+  [[nodiscard]] std::string_view digits() const noexcept;
+
+private:
+  static constexpr std::size_t kMax = 512;  ///< bytes of file: digits and white space
+  char text_[kMax] = {};
+  std::size_t begin_ = 0, size_ = 0;
+};
+}  // namespace plx

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+#include <nlohmann/json.hpp>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+/// A command in three steps, so that the first and the last can be tested without a daemon:
+/// words -> calls of the API, the calls, their result -> text.
+namespace plx {
+using Json = nlohmann::json;
+using Words = std::vector<std::string>;
+
+/// The command line cannot be understood: exit status 2.
+struct UsageError : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+/// The request was not done: exit status 1.
+struct Refused : std::runtime_error {
+  Refused(const std::string& text, std::string error_code = {})
+      : std::runtime_error{text}, code{std::move(error_code)} {}
+  std::string code;  ///< "NotFound", where the daemon gave one
+};
+
+struct Call {
+  std::string method;
+  Json params = Json::object();
+};
+/// The calls that a command makes, in this order; one that is refused ends it.
+struct Plan {
+  std::vector<Call> calls;
+  /// The last result as text; none: the command says nothing.
+  std::string (*show)(const Json& result) = nullptr;
+};
+
+// Words to calls. Each throws UsageError.
+Plan ifconfig(const Words& words);
+Plan route(const Words& words, bool all);
+Plan arp(const Words& words);
+Plan ipsec_tunnel(const Words& words);
+Plan sysctl(const Words& words, bool describe);
+Plan version();
+
+/// What `plx stats` was asked for.
+struct StatsQuery {
+  bool drops = false, stages = false, workers = false, interfaces = false, usage = false,
+       all = false;
+};
+Plan stats(const StatsQuery& query);
+
+/// `plx ipsec sa`: where the key comes from is part of the plan, the key is not.
+struct SaPlan {
+  Plan plan;
+  std::string key_file;  ///< "-": standard input; empty: the call has no key
+};
+SaPlan ipsec_sa(const Words& words, const std::string& key_file, const Json& replay_window);
+
+/// A decimal number. @throws UsageError with what it is for.
+unsigned long number(const std::string& text, const std::string& what);
+}  // namespace plx

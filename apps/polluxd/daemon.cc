@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "apps/polluxd/daemon.hh"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <grp.h>
+#include <poll.h>
+#include <rte_errno.h>
+#include <rte_launch.h>
+#include <rte_lcore.h>
+#include <signal.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <filesystem>
+#include <stdexcept>
+
+#include "core/log.hh"
+
+namespace polluxd {
+namespace {
+using core::Done;
+using core::Errc;
+using core::Error;
+
+/// How long the management loop sleeps at most: the delay of an ARP request after its packet.
+constexpr int kTick_ms = 2;
+
+/// MiB that pools and tables take, with a margin for what drivers allocate beside them.
+std::uint32_t memory_mib(const Limits& l) {
+  constexpr std::uint64_t kMbufOverhead = sizeof(rte_mbuf) + RTE_PKTMBUF_HEADROOM + 128;
+  constexpr std::uint64_t kFirstLevel = std::uint64_t{1} << 25;  // 2^24 entries of two bytes
+  constexpr std::uint64_t kGroup = 512, kPrefix = 256, kMargin = std::uint64_t{24} << 20;
+  const std::uint64_t bytes = l.mbufs * (l.mbuf_size + kMbufOverhead) + kFirstLevel +
+                              l.route_groups * kGroup + l.routes * kPrefix + kMargin;
+  return static_cast<std::uint32_t>((bytes >> 20) + 1);
+}
+
+/// SIGTERM and SIGINT as something to poll; blocked in every thread that starts after.
+core::Expected<int> catch_signals() {
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGTERM);
+  sigaddset(&set, SIGINT);
+  sigprocmask(SIG_BLOCK, &set, nullptr);
+  signal(SIGPIPE, SIG_IGN);
+  const int fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+  if (fd < 0) return Error{Errc::Full, fmt::format("signalfd: {}", std::strerror(errno))};
+  return fd;
+}
+
+Error in(const char* what, const Error& e) {
+  return {e.code, fmt::format("{}: {}", what, e.context)};
+}
+}  // namespace
+
+Daemon::Daemon(Options options, Config config)
+    : options_{std::move(options)}, config_{std::move(config)} {
+  if (options_.workers) config_.workers = *options_.workers;
+}
+
+core::Expected<> Daemon::start() {
+  const auto signals = catch_signals();
+  if (!signals) return signals.error();
+  signals_ = *signals;
+  using Step = core::Expected<> (Daemon::*)();
+  constexpr std::array<Step, 7> kSteps{
+      &Daemon::bring_up_eal, &Daemon::make_pool, &Daemon::make_manager, &Daemon::start_workers,
+      &Daemon::apply_config, &Daemon::listen,    &Daemon::become_owner};
+  for (const Step step : kSteps)
+    if (auto done = (this->*step)(); !done) return done;
+  return Done{};
+}
+
+core::Expected<> Daemon::bring_up_eal() {
+  cpus_ = choose_cpus(config_.workers, config_.cpus);
+  std::vector<std::string> extra = config_.eal_args;
+  extra.insert(extra.end(), options_.eal.begin(), options_.eal.end());
+  auto eal = eal_init({.instance = options_.instance,
+                       .worker_cpus = cpus_,
+                       .memory_mib = memory_mib(config_.limits),
+                       .extra = std::move(extra)});
+  if (!eal) return eal.error();
+  eal_ = *std::move(eal);
+  eal_up_ = true;
+  core::log::info("{}", eal_.memory);
+  core::log::info("{} worker{} on CPU {}", config_.workers, config_.workers == 1 ? "" : "s",
+                  fmt::join(cpus_, ", "));
+  return Done{};
+}
+
+core::Expected<> Daemon::make_pool() {
+  // The cache of a core takes buffers out of the shared ring in bursts; half again as many may sit
+  // in each, so that it must stay small beside the pool.
+  const std::uint32_t cache = std::min(256U, config_.limits.mbufs / (2 * (config_.workers + 1)));
+  const auto room = static_cast<std::uint16_t>(config_.limits.mbuf_size + RTE_PKTMBUF_HEADROOM);
+  pool_ = rte_pktmbuf_pool_create("pollux", config_.limits.mbufs, cache, 0, room, SOCKET_ID_ANY);
+  if (pool_ == nullptr)
+    return Error{Errc::Full,
+                 fmt::format("packet pool of {} buffers of {} bytes: {}", config_.limits.mbufs,
+                             config_.limits.mbuf_size, rte_strerror(rte_errno))};
+  return Done{};
+}
+
+core::Expected<> Daemon::make_manager() {
+  clock_ = std::make_unique<core::Clock>();
+  rcu_ = std::make_unique<core::Rcu>(config_.workers);
+  const Shard::Limits limits{.interfaces = config_.limits.interfaces,
+                             .next_hops = config_.limits.next_hops,
+                             .sas = config_.limits.sas};
+  std::vector<Shard*> shards;
+  for (std::uint16_t n = 0; n < config_.workers; ++n) {
+    shards_.push_back(std::make_unique<Shard>(n, limits, pool_));
+    shards.push_back(shards_.back().get());
+  }
+  drivers_ = std::make_unique<DriverRegistry>(config_.driver_path);
+  try {
+    manager_ = std::make_unique<Manager>(
+        config_.limits,
+        Manager::Env{
+            .rcu = *rcu_, .shards = shards, .cpus = cpus_, .pool = pool_, .fib_name = "pollux"},
+        *drivers_);
+  } catch (const std::runtime_error& e) { return Error{Errc::Full, e.what()}; }
+  return Done{};
+}
+
+core::Expected<> Daemon::start_workers() {
+  worker_env_ = std::make_unique<WorkerEnv>(WorkerEnv{.published = manager_->published(),
+                                                      .rcu = *rcu_,
+                                                      .clock = *clock_,
+                                                      .stop = stop_workers_,
+                                                      .idle_sleep_us = config_.idle_sleep_us});
+  for (const auto& shard : shards_) worker_starts_.push_back({shard.get(), worker_env_.get()});
+  for (std::size_t n = 0; n < shards_.size(); ++n) {
+    const auto life = [](void* start) {
+      auto* w = static_cast<WorkerStart*>(start);
+      run_worker(*w->shard, *w->env);
+      return 0;
+    };
+    if (const int rc = rte_eal_remote_launch(life, &worker_starts_[n], eal_.lcores[n]); rc != 0)
+      return Error{Errc::DeviceFailed, fmt::format("worker {}: {}", n, rte_strerror(-rc))};
+  }
+  return Done{};
+}
+
+/// The configuration file's objects, then the command line's devices. The first that is refused
+/// ends the start.
+core::Expected<> Daemon::apply_config() {
+  Manager& m = *manager_;
+  m.poll(clock_->now_us());
+  for (const auto& [name, value] : config_.sysctls)
+    if (auto set = m.set_sysctl(name, value); !set) return in("[sysctl]", set.error());
+  if (options_.forward)
+    if (auto set = m.set_sysctl("net.inet.ip.forwarding", 1); !set) return set;
+
+  for (const std::string& text : options_.devices) {
+    const auto device = drivers_->parse_device(text);
+    if (!device) return in(fmt::format("-d {}", text).c_str(), device.error());
+    InterfaceSpec spec;
+    spec.driver = device->driver;
+    spec.options = device->options;
+    spec.name = device->name;
+    config_.interfaces.push_back(std::move(spec));
+  }
+  for (const InterfaceSpec& spec : config_.interfaces) {
+    const auto name = m.create_interface(spec);
+    if (!name)
+      return in(fmt::format("interface {}", spec.name.empty() ? spec.driver : spec.name).c_str(),
+                name.error());
+    core::log::info("{}: {} interface", *name, spec.driver);
+  }
+  for (std::size_t t = 0; t < config_.tunnels.size(); ++t) {
+    if (auto made = m.create_tunnel(config_.tunnels[t]); !made) return made;
+    for (const proto::Ip4Prefix a : config_.tunnel_addresses[t])
+      if (auto added = m.add_address(config_.tunnels[t].name, a); !added) return added;
+  }
+  for (const crypto::SaSpec& sa : config_.sas)
+    if (auto added = m.add_sa(sa); !added) return in("[[sa]]", added.error());
+  config_.sas.clear();  // the keys are wiped with them
+  for (const RouteSpec& route : config_.routes)
+    if (auto added = m.add_route(route); !added) return in("[[route]]", added.error());
+  for (const NeighborSpec& neighbor : config_.neighbors)
+    if (auto added = m.add_neighbor(neighbor); !added) return in("[[neighbor]]", added.error());
+  return Done{};
+}
+
+std::string Daemon::socket_path() const {
+  return fmt::format("{}/{}.sock", config_.socket_directory, options_.instance);
+}
+
+core::Expected<> Daemon::listen() {
+  api_ = std::make_unique<Api>(*manager_);
+  core::ControlServer::Options options;
+  options.path = socket_path();
+  auto server = core::ControlServer::listen(
+      std::move(options), [this](core::ControlServer::Token token, std::string& line,
+                                 bool oversized) { api_->request(token, line, oversized); });
+  if (!server) return server.error();
+  server_ = *std::move(server);
+  api_->serve(*server_);
+  return Done{};
+}
+
+/// Devices and sockets are open: what is left needs no privilege. The socket's folder goes along,
+/// so that the socket can be removed at the end.
+core::Expected<> Daemon::become_owner() {
+  if (!options_.owner) return Done{};
+  const auto [user, group] = *options_.owner;
+  for (const std::string& path : {config_.socket_directory, socket_path()})
+    if (chown(path.c_str(), user, group) != 0)
+      return Error{Errc::Invalid, fmt::format("-U: owner of {}: {}", path, std::strerror(errno))};
+  if (setgroups(0, nullptr) != 0 || setgid(group) != 0 || setuid(user) != 0)
+    return Error{Errc::Invalid, fmt::format("-U: {}", std::strerror(errno))};
+  return Done{};
+}
+
+void Daemon::run() {
+  for (;;) {
+    std::array<pollfd, 2> fds{{{.fd = signals_, .events = POLLIN, .revents = 0},
+                               {.fd = server_->descriptor(), .events = POLLIN, .revents = 0}}};
+    ::poll(fds.data(), fds.size(), kTick_ms);
+    manager_->poll(clock_->now_us());
+    if (fds[1].revents != 0) server_->poll();
+    if (fds[0].revents != 0) break;
+  }
+  core::log::info("ending");
+}
+
+Daemon::~Daemon() {
+  stop_workers_.store(true, std::memory_order_relaxed);
+  if (eal_up_) rte_eal_mp_wait_lcore();
+  if (manager_ != nullptr) manager_->shutdown();
+  server_.reset();
+  api_.reset();
+  manager_.reset();
+  shards_.clear();
+  rcu_.reset();
+  if (pool_ != nullptr) rte_mempool_free(pool_);
+  if (eal_up_) eal_cleanup(options_.instance);
+  if (signals_ >= 0) close(signals_);
+}
+}  // namespace polluxd
