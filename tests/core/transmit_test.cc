@@ -94,6 +94,14 @@ TEST_F(TransmitTest, FlushOfNothingDoesNothing) {
   EXPECT_TRUE(w0().tx_pending.empty());
 }
 
+TEST_F(TransmitTest, SendsInEachIteration) {
+  for (std::size_t i = 1; i <= 3; ++i) {
+    transmit(w0(), 0, 1);
+    core::flush_tx(w0(), interfaces_);
+    EXPECT_EQ(lan_.sent(), i);
+  }
+}
+
 TEST_F(TransmitTest, EachWorkerSendsOnItsOwnQueue) {
   transmit(w1(), 0, 2);
   core::flush_tx(w1(), interfaces_);

@@ -124,6 +124,14 @@ TEST(EspTrailerView, RejectsEachBadLength) {
   }
 }
 
+/// Bytes in front of the plaintext may look like padding: the IV stands there.
+TEST(EspTrailerView, CountsNoPaddingBeforeThePlaintext) {
+  const test::Packet p = test::from_hex("01 02 03 03 04");
+  const auto view = EspTrailerView::parse(std::span{p}.subspan(1));
+  ASSERT_FALSE(view);
+  EXPECT_EQ(view.error(), DropReason::EspBadPadding);
+}
+
 TEST(EspTrailerView, RejectsEachWrongByteOfPadding) {
   for (std::size_t at = 4; at < 12; ++at) {
     test::Packet p = test::from_hex("aabbccdd 0102030405060708 08 04");
