@@ -18,12 +18,16 @@
 
 namespace plx {
 namespace {
-std::string reason(int error) { return std::generic_category().message(error); }
+std::string reason(int error) {
+  return std::generic_category().message(error);
+}
 
 bool is_hex(char c) noexcept {
   return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
 }
-bool is_space(char c) noexcept { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
+bool is_space(char c) noexcept {
+  return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
 }  // namespace
 
 Client::Client(const std::string& socket_path) : path_{socket_path} {
@@ -37,16 +41,17 @@ Client::Client(const std::string& socket_path) : path_{socket_path} {
   if (fd_ >= 0 && ::connect(fd_, generic, sizeof address) == 0) return;
   const int error = errno;
   if (fd_ >= 0) ::close(fd_);
-  throw Refused{fmt::format("cannot connect to {}: {} (is polluxd running?)", path_, reason(error))};
+  throw Refused{
+      fmt::format("cannot connect to {}: {} (is polluxd running?)", path_, reason(error))};
 }
 
-Client::~Client() { ::close(fd_); }
+Client::~Client() {
+  ::close(fd_);
+}
 
 Json Client::call(const Call& call, std::chrono::milliseconds timeout) {
-  const Json request{{"jsonrpc", "2.0"},
-                     {"id", next_id_++},
-                     {"method", call.method},
-                     {"params", call.params}};
+  const Json request{
+      {"jsonrpc", "2.0"}, {"id", next_id_++}, {"method", call.method}, {"params", call.params}};
   send(request.dump(-1, ' ', false, Json::error_handler_t::replace) + '\n');
   return result(receive(timeout));
 }
@@ -54,9 +59,10 @@ Json Client::call(const Call& call, std::chrono::milliseconds timeout) {
 Json Client::call_with_key(const Call& call, const KeyText& key) {
   const std::string params = call.params.dump();
   std::string request;
-  request.reserve(params.size() + key.digits().size() + 256);  // never moved: no copy is left behind
-  request += fmt::format(R"({{"jsonrpc":"2.0","id":{},"method":"{}","params":)", next_id_++,
-                         call.method);
+  request.reserve(params.size() + key.digits().size() +
+                  256);  // never moved: no copy is left behind
+  request +=
+      fmt::format(R"({{"jsonrpc":"2.0","id":{},"method":"{}","params":)", next_id_++, call.method);
   request.append(params, 0, params.size() - 1);  // without its closing brace
   if (!call.params.empty()) request += ',';
   request += R"("key":")";
@@ -159,5 +165,7 @@ KeyText::~KeyText() {
   ::munlock(text_, kMax);
 }
 
-std::string_view KeyText::digits() const noexcept { return {text_ + begin_, size_}; }
+std::string_view KeyText::digits() const noexcept {
+  return {text_ + begin_, size_};
+}
 }  // namespace plx

@@ -30,12 +30,12 @@ std::string show(const Json& interfaces) {
 }  // namespace
 
 Plan ifconfig(const Words& words) {
-  if (words.empty()) return {{{"interface.list"}}, show};
+  if (words.empty()) return Plan{"interface.list", Json::object(), show};
   const std::string& name = words[0];
-  if (words.size() == 1) return {{{"interface.list", {{"name", name}}}}, show};
+  if (words.size() == 1) return Plan{"interface.list", {{"name", name}}, show};
   if (words[1] == "destroy") {
     if (words.size() > 2) throw UsageError{"ifconfig: destroy stands alone"};
-    return {{{"interface.destroy", {{"name", name}}}}};
+    return Plan{"interface.destroy", {{"name", name}}};
   }
   Plan plan;
   Json set{{"name", name}};

@@ -55,16 +55,17 @@ Plan add_tunnel(const Words& words) {
   }
   if (!params.contains("local") || !params.contains("remote"))
     throw UsageError{"ipsec tunnel add: expected local ADDRESS and remote ADDRESS"};
-  return {{{"ipsec.tunnel.add", std::move(params)}}};
+  return Plan{"ipsec.tunnel.add", std::move(params)};
 }
 }  // namespace
 
 Plan ipsec_tunnel(const Words& words) {
   const std::string verb = words.empty() ? "show" : words[0];
-  if (verb == "show" && words.size() <= 1) return {{{"ipsec.tunnel.list"}}, show_tunnels};
+  if (verb == "show" && words.size() <= 1)
+    return Plan{"ipsec.tunnel.list", Json::object(), show_tunnels};
   if (verb == "add" && words.size() >= 2) return add_tunnel(words);
   if ((verb == "del" || verb == "delete") && words.size() == 2)
-    return {{{"ipsec.tunnel.delete", {{"name", words[1]}}}}};
+    return Plan{"ipsec.tunnel.delete", {{"name", words[1]}}};
   throw UsageError{
       "ipsec tunnel: expected show, add NAME local ADDRESS remote ADDRESS [mtu N] [selector LOCAL "
       "REMOTE]... or del NAME"};
@@ -75,11 +76,12 @@ SaPlan ipsec_sa(const Words& words, const std::string& key_file, const Json& rep
   const bool adds = verb == "add";
   if (!adds && (!key_file.empty() || !replay_window.is_null()))
     throw UsageError{"ipsec sa: --key-file and --replay-window belong to add"};
-  if (verb == "show" && words.size() <= 1) return {{{{"ipsec.sa.list"}}, show_sas}, ""};
+  if (verb == "show" && words.size() <= 1)
+    return {Plan{"ipsec.sa.list", Json::object(), show_sas}, ""};
   if ((verb == "del" || verb == "delete") && words.size() == 4)
-    return {{{{"ipsec.sa.delete",
-               {{"tunnel", words[1]}, {"direction", words[2]}, {"spi", words[3]}}}}},
-            ""};
+    return {
+        Plan{"ipsec.sa.delete", {{"tunnel", words[1]}, {"direction", words[2]}, {"spi", words[3]}}},
+        ""};
   const bool from_stdin = words.size() == 6 && words[5] == "-";
   if (!adds || (words.size() != 5 && !from_stdin))
     throw UsageError{
@@ -88,11 +90,9 @@ SaPlan ipsec_sa(const Words& words, const std::string& key_file, const Json& rep
   if (from_stdin == !key_file.empty())
     throw UsageError{
         "ipsec sa add: the key comes from --key-file FILE or, with \"-\", from standard input"};
-  Json params{{"tunnel", words[1]},
-              {"direction", words[2]},
-              {"spi", words[3]},
-              {"algorithm", words[4]}};
+  Json params{
+      {"tunnel", words[1]}, {"direction", words[2]}, {"spi", words[3]}, {"algorithm", words[4]}};
   if (!replay_window.is_null()) params["replay_window"] = replay_window;
-  return {{{{"ipsec.sa.add", std::move(params)}}}, from_stdin ? "-" : key_file};
+  return {Plan{"ipsec.sa.add", std::move(params)}, from_stdin ? "-" : key_file};
 }
 }  // namespace plx

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 /// A command in three steps, so that the first and the last can be tested without a daemon:
@@ -28,9 +29,16 @@ struct Call {
 };
 /// The calls that a command makes, in this order; one that is refused ends it.
 struct Plan {
+  using Show = std::string (*)(const Json& result);
+
+  Plan() = default;
+  explicit Plan(std::string method, Json params = Json::object(), Show shown_by = nullptr)
+      : show{shown_by} {
+    calls.push_back({std::move(method), std::move(params)});
+  }
   std::vector<Call> calls;
-  /// The last result as text; none: the command says nothing.
-  std::string (*show)(const Json& result) = nullptr;
+  Show show = nullptr;    ///< the last result as text; none: the command says nothing
+  unsigned pause_ms = 0;  ///< between two calls
 };
 
 // Words to calls. Each throws UsageError.

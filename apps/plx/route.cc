@@ -6,7 +6,9 @@
 
 namespace plx {
 namespace {
-bool is_default(const Json& route) { return route.value("prefix", "") == "0.0.0.0/0"; }
+bool is_default(const Json& route) {
+  return route.value("prefix", "") == "0.0.0.0/0";
+}
 
 std::string show_all(const Json& routes) {
   Table table{{"Destination", "Gateway", "Interface", "Kind", "Origin", ">Packets"}};
@@ -58,18 +60,19 @@ Plan add_route(const Words& words) {
           "route add: \"{}\", expected via ADDRESS, dev IF, blackhole or prohibit", word)};
     }
   }
-  return {{{"route.add", std::move(params)}}};
+  return Plan{"route.add", std::move(params)};
 }
 }  // namespace
 
 Plan route(const Words& words, bool all) {
   const std::string verb = words.empty() ? "show" : words[0];
-  if (verb == "show" && words.size() <= 1) return {{{"route.list"}}, all ? show_all : show};
+  if (verb == "show" && words.size() <= 1)
+    return Plan{"route.list", Json::object(), all ? show_all : show};
   if (verb == "add") return add_route(words);
   if ((verb == "del" || verb == "delete") && words.size() == 2)
-    return {{{"route.delete", {{"prefix", words[1]}}}}};
+    return Plan{"route.delete", {{"prefix", words[1]}}};
   if (verb == "get" && words.size() == 2)
-    return {{{"route.get", {{"destination", words[1]}}}}, show_answer};
+    return Plan{"route.get", {{"destination", words[1]}}, show_answer};
   throw UsageError{"route: expected show, add PREFIX ..., del PREFIX or get ADDRESS"};
 }
 
@@ -86,11 +89,11 @@ std::string show_neighbors(const Json& neighbors) {
 
 Plan arp(const Words& words) {
   const std::string verb = words.empty() ? "show" : words[0];
-  if (verb == "show" && words.size() <= 1) return {{{"arp.list"}}, show_neighbors};
+  if (verb == "show" && words.size() <= 1) return Plan{"arp.list", Json::object(), show_neighbors};
   if (verb == "add" && words.size() == 4)
-    return {{{"arp.add", {{"interface", words[1]}, {"address", words[2]}, {"mac", words[3]}}}}};
+    return Plan{"arp.add", {{"interface", words[1]}, {"address", words[2]}, {"mac", words[3]}}};
   if ((verb == "del" || verb == "delete") && words.size() == 3)
-    return {{{"arp.delete", {{"interface", words[1]}, {"address", words[2]}}}}};
+    return Plan{"arp.delete", {{"interface", words[1]}, {"address", words[2]}}};
   throw UsageError{"arp: expected show, add IF ADDRESS MAC or del IF ADDRESS"};
 }
 }  // namespace plx

@@ -10,12 +10,16 @@ std::string drops(const Json& list, bool zeros) {
   Table table{{">Packets", "Layer", "Reason", "What"}};
   for (const Json& d : list)
     if (zeros || count_of(d, "packets") > 0)
-      table.add({text_of(d, "packets"), text_of(d, "layer"), text_of(d, "reason"),
-                 text_of(d, "text")});
+      table.add(
+          {text_of(d, "packets"), text_of(d, "layer"), text_of(d, "reason"), text_of(d, "text")});
   return table.empty() ? "no packet was dropped\n" : table.text();
 }
-std::string all_drops(const Json& list) { return drops(list, true); }
-std::string counted_drops(const Json& list) { return drops(list, false); }
+std::string all_drops(const Json& list) {
+  return drops(list, true);
+}
+std::string counted_drops(const Json& list) {
+  return drops(list, false);
+}
 
 std::string stages(const Json& list) {
   Table table{{"Stage", ">Bursts", ">Packets", ">Packets/burst", "What"}};
@@ -85,19 +89,25 @@ Plan stats(const StatsQuery& q) {
   const int asked = q.drops + q.stages + q.workers + q.interfaces + q.usage;
   if (asked > 1)
     throw UsageError{"stats: expected one of --drops, --stages, --workers, --interfaces, --usage"};
-  if (q.drops) return {{{"stats.drops"}}, q.all ? all_drops : counted_drops};
-  if (q.stages) return {{{"stats.stages"}}, stages};
+  if (q.drops) return Plan{"stats.drops", Json::object(), q.all ? all_drops : counted_drops};
+  if (q.stages) return Plan{"stats.stages", Json::object(), stages};
   // Shares of time are those since the last question: the first call begins a time of our own.
-  if (q.workers) return {{{"stats.workers"}, {"sleep_ms", 500}, {"stats.workers"}}, workers};
-  if (q.interfaces) return {{{"stats.interfaces"}}, interfaces};
-  if (q.usage) return {{{"stats.usage"}}, usage};
-  return {{{"stats"}}, q.all ? everything : summary};
+  if (q.workers) {
+    Plan plan{"stats.workers", Json::object(), workers};
+    plan.calls.push_back({"stats.workers", Json::object()});
+    plan.pause_ms = 500;
+    return plan;
+  }
+  if (q.interfaces) return Plan{"stats.interfaces", Json::object(), interfaces};
+  if (q.usage) return Plan{"stats.usage", Json::object(), usage};
+  return Plan{"stats", Json::object(), q.all ? everything : summary};
 }
 
 namespace {
 std::string show_sysctls(const Json& list) {
   std::string out;
-  for (const Json& s : list) out += fmt::format("{} = {}\n", text_of(s, "name"), text_of(s, "value"));
+  for (const Json& s : list)
+    out += fmt::format("{} = {}\n", text_of(s, "name"), text_of(s, "value"));
   return out;
 }
 std::string describe_sysctls(const Json& list) {
@@ -121,9 +131,7 @@ std::int64_t sysctl_value(const std::string& text, const std::string& name) {
   std::int64_t value = 0;
   try {
     value = std::stoll(text, &used);
-  } catch (const std::exception&) {
-    used = 0;
-  }
+  } catch (const std::exception&) { used = 0; }
   if (used == 0 || used != text.size())
     throw UsageError{fmt::format("sysctl: {}={}: expected an integer", name, text)};
   return value;
@@ -132,7 +140,7 @@ std::int64_t sysctl_value(const std::string& text, const std::string& name) {
 
 Plan sysctl(const Words& words, bool describe) {
   const auto show = describe ? describe_sysctls : show_sysctls;
-  if (words.empty()) return {{{"sysctl.list"}}, show};
+  if (words.empty()) return Plan{"sysctl.list", Json::object(), show};
   Json values = Json::object();
   for (const std::string& word : words) {
     const std::size_t equals = word.find('=');
@@ -140,8 +148,8 @@ Plan sysctl(const Words& words, bool describe) {
     const std::string name = word.substr(0, equals);
     values[name] = sysctl_value(word.substr(equals + 1), name);
   }
-  if (values.size() == words.size()) return {{{"sysctl.set", {{"values", values}}}}, show_changes};
-  if (words.size() == 1) return {{{"sysctl.list", {{"prefix", words[0]}}}}, show};
+  if (values.size() == words.size()) return Plan{"sysctl.set", {{"values", values}}, show_changes};
+  if (words.size() == 1) return Plan{"sysctl.list", {{"prefix", words[0]}}, show};
   throw UsageError{"sysctl: expected -a, one NAME, or NAME=VALUE ..."};
 }
 
@@ -152,5 +160,7 @@ std::string show_version(const Json& v) {
 }
 }  // namespace
 
-Plan version() { return {{{"version"}}, show_version}; }
+Plan version() {
+  return Plan{"version", Json::object(), show_version};
+}
 }  // namespace plx
