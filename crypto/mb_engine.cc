@@ -18,12 +18,11 @@ MbEngine::~MbEngine() {
   wipe(&context_, sizeof context_);
 }
 
-void MbEngine::expand(Algorithm a, std::span<const std::uint8_t> key,
-                      gcm_key_data& out) const noexcept {
+void MbEngine::expand(Algorithm a, std::span<const std::uint8_t> key, GcmKey& out) const noexcept {
   assert(key.size() == key_size(a));
   if (a == Algorithm::AesGcm128)
-    IMB_AES128_GCM_PRE(manager_.get(), key.data(), &out);
+    IMB_AES128_GCM_PRE(manager_.get(), key.data(), &out.data);
   else
-    IMB_AES256_GCM_PRE(manager_.get(), key.data(), &out);
+    IMB_AES256_GCM_PRE(manager_.get(), key.data(), &out.data);
 }
 }  // namespace crypto

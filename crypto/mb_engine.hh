@@ -37,6 +37,12 @@ private:
   return v;
 }
 
+/// A key as the library wants it expanded. Aligned here, for the library stores into it with
+/// aligned vector moves, but its header says so only where LINUX is defined.
+struct alignas(64) GcmKey {
+  gcm_key_data data;
+};
+
 /// AES-GCM by IPsec-MB's direct per-packet calls: in every version faster than its job and burst
 /// interfaces, and in place. One engine per worker: its manager and its scratch are not shareable.
 /// The keys are: every engine of a process picks the same implementation, by the CPU.
@@ -51,23 +57,22 @@ public:
   MbEngine& operator=(const MbEngine&) = delete;
 
   /// Expands a key of key_size(a) bytes for seal() and open(). Manager side.
-  void expand(Algorithm a, std::span<const std::uint8_t> key, gcm_key_data& out) const noexcept;
+  void expand(Algorithm a, std::span<const std::uint8_t> key, GcmKey& out) const noexcept;
 
   /// Encrypts `text` in place. @param icv  gets kIcvSize bytes.
-  void seal(Algorithm a, const gcm_key_data& key, const GcmNonce& nonce, proto::Bytes aad,
+  void seal(Algorithm a, const GcmKey& key, const GcmNonce& nonce, proto::Bytes aad,
             proto::MutBytes text, std::uint8_t* icv) noexcept {
-    seal_[static_cast<std::size_t>(a)](&key, &context_, text.data(), text.data(), text.size(),
+    seal_[static_cast<std::size_t>(a)](&key.data, &context_, text.data(), text.data(), text.size(),
                                        nonce.data(), aad.data(), aad.size(), icv, kIcvSize);
   }
 
   /// Decrypts `text` in place, which is garbage when false is returned.
   /// @param icv  kIcvSize bytes that came with it. @return whether they are right; takes the same
   /// time whichever byte is wrong.
-  [[nodiscard]] bool open(Algorithm a, const gcm_key_data& key, const GcmNonce& nonce,
-                          proto::Bytes aad, proto::MutBytes text,
-                          const std::uint8_t* icv) noexcept {
+  [[nodiscard]] bool open(Algorithm a, const GcmKey& key, const GcmNonce& nonce, proto::Bytes aad,
+                          proto::MutBytes text, const std::uint8_t* icv) noexcept {
     alignas(16) std::array<std::uint8_t, kIcvSize> own;
-    open_[static_cast<std::size_t>(a)](&key, &context_, text.data(), text.data(), text.size(),
+    open_[static_cast<std::size_t>(a)](&key.data, &context_, text.data(), text.data(), text.size(),
                                        nonce.data(), aad.data(), aad.size(), own.data(), kIcvSize);
     const std::uint64_t differs = (load_native64(own.data()) ^ load_native64(icv)) |
                                   (load_native64(own.data() + 8) ^ load_native64(icv + 8));

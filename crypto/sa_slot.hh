@@ -42,20 +42,21 @@ struct alignas(64) Sa {
   alignas(64) std::atomic<std::uint64_t> sequence{0};  ///< outbound: last IV taken
   ReplayWindow replay;                                 ///< inbound
 
-  gcm_key_data key{};
+  GcmKey key{};
 
-  /// Brings closer what a short packet needs: keys stand first in `key`, the low powers of the hash
-  /// key last.
+  /// Brings closer what a short packet needs: the round keys stand first in `key`, the low powers
+  /// of the hash key last.
   void prefetch() const noexcept {
+    const void* start = &key;
+    const char* line = static_cast<const char*>(start);
     __builtin_prefetch(this);
     __builtin_prefetch(&sequence, 1);
-    for (std::size_t at = 0; at < sizeof key.expanded_keys; at += 64)
-      __builtin_prefetch(&key.expanded_keys[at]);
-    const gcm_key_data* end = &key + 1;
-    __builtin_prefetch(static_cast<const char*>(static_cast<const void*>(end)) - 64);
-    __builtin_prefetch(static_cast<const char*>(static_cast<const void*>(end)) - 128);
+    for (const std::size_t at : {0, 64, 128, 192}) __builtin_prefetch(line + at);
+    __builtin_prefetch(line + sizeof key - 128);
+    __builtin_prefetch(line + sizeof key - 64);
   }
 };
+static_assert(sizeof(Sa) == 64 + 64 + sizeof(GcmKey), "one line read, one written, the key");
 
 inline Sa& SaTable::operator[](SaId id) const noexcept {
   return slots_[id];
