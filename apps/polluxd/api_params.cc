@@ -236,7 +236,7 @@ private:
     std::ranges::copy(number, line_.begin() + static_cast<std::ptrdiff_t>(begin));
   }
 
-  static constexpr std::size_t kMaxKeys = 1024;
+  static constexpr std::size_t kMaxKeys = 256;
 
   std::string& line_;
   std::size_t at_ = 0, depth_ = 0;
