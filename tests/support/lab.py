@@ -40,7 +40,7 @@ class LabError(Exception):
 
 
 class Interrupted(KeyboardInterrupt):
-    """SIGTERM or SIGHUP, raised where the program is, so that cleaning up is one path."""
+    """SIGINT, SIGTERM or SIGHUP, raised where the program is, so that cleaning up is one path."""
 
 
 def program(name):
@@ -272,6 +272,7 @@ class Polluxd:
         `before`: a command that starts the daemon, as ["taskset", "1"]."""
         self.instance = lab.next_instance() if instance is None else instance
         self.namespace = namespace
+        self.stopped = False
         self.folder = lab.folder(name or f"polluxd-{self.instance}")
         self.socket = self.folder / f"{self.instance}.sock"
         self.log_file = self.folder / "log"
@@ -328,6 +329,7 @@ class Polluxd:
 
     def stop(self):
         """SIGTERM. LabError unless it ends with status 0. Returns the seconds it took."""
+        self.stopped = True
         started = time.monotonic()
         if self.process.poll() is None:
             self.process.terminate()
@@ -348,7 +350,7 @@ class Lab:
     def __init__(self):
         self.daemons = []
         self._stack = contextlib.ExitStack()
-        self._instances = 0
+        self._instance = 99  # the low ones are for people
         self._old_handlers = {}
         self._folder = None
 
@@ -357,19 +359,20 @@ class Lab:
             raise LabError("network namespaces need root: run with sudo")
         sweep()
         if threading.current_thread() is threading.main_thread():
-            for number in self._SIGNALS:
+            for number in (signal.SIGINT, *self._SIGNALS):
                 self._old_handlers[number] = signal.signal(number, self._interrupt)
         self._folder = pathlib.Path(tempfile.mkdtemp(prefix=f"{PREFIX}-{os.getpid()}-"))
+        self._folder.chmod(0o711)  # a daemon that gives up root still gets to its own
         self._stack.callback(shutil.rmtree, self._folder, ignore_errors=True)
         return self
 
     def __exit__(self, *_):
         # A second Ctrl-C must not stop the cleaning up.
-        ignored = {n: signal.signal(n, signal.SIG_IGN) for n in (signal.SIGINT, *self._SIGNALS)}
+        for number in self._old_handlers:
+            signal.signal(number, signal.SIG_IGN)
         try:
             self._stack.close()
         finally:
-            signal.signal(signal.SIGINT, ignored[signal.SIGINT])
             for number, handler in self._old_handlers.items():
                 signal.signal(number, handler)
 
@@ -382,8 +385,17 @@ class Lab:
 
     def next_instance(self):
         """A number for polluxd's -i that no other run on this machine uses at the same time."""
-        self._instances += 1
-        return os.getpid() % 100000 * 100 + self._instances
+        for number in range(self._instance + 1, 256):
+            claim = socket.socket(socket.AF_UNIX)
+            try:
+                claim.bind(f"\0{PREFIX}-instance-{number}")  # abstract: gone with this process
+            except OSError:
+                claim.close()
+                continue
+            self.on_close(claim.close)
+            self._instance = number
+            return number
+        raise LabError("all instance numbers are taken")
 
     def folder(self, name):
         path = self._folder / name

@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What every system test stands on: one lab for the run, and the networks in it.
+
+Everything a network needs is made once and shared; a test leaves it as it found it.
+"""
+import os
+import pathlib
+import sys
+
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+
+from lab import Lab  # noqa: E402
+from networks import Gateway, Link, Router  # noqa: E402
+
+
+def pytest_sessionstart(session):
+    if os.geteuid() != 0:
+        pytest.exit("the system tests make network namespaces and need root", returncode=1)
+
+
+@pytest.fixture(scope="session")
+def lab():
+    with Lab() as lab:
+        yield lab
+
+
+@pytest.fixture(scope="session")
+def router(lab):
+    return Router(lab)
+
+
+@pytest.fixture(scope="session")
+def gateway(lab):
+    return Gateway(lab)
+
+
+@pytest.fixture(scope="module")
+def link(lab):
+    link = Link(lab)
+    yield link
+    link.daemon.stop()
+
+
+@pytest.fixture(autouse=True)
+def _daemons_live(request):
+    """No test may end a daemon that others use, or make it complain about itself."""
+    yield
+    for name in ("router", "gateway", "link"):
+        if name in request.fixturenames:
+            daemon = request.getfixturevalue(name).daemon
+            assert daemon.process.poll() is None or daemon.stopped, daemon.log_text()
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    """A failed test shows what the daemons said."""
+    outcome = yield
+    report = outcome.get_result()
+    lab = item.funcargs.get("lab") if hasattr(item, "funcargs") else None
+    if report.failed and lab is not None:
+        for daemon in lab.daemons:
+            lines = daemon.log_text().splitlines()[-40:]
+            report.sections.append((f"log of {daemon.folder.name}", "\n".join(lines)))
