@@ -13,6 +13,7 @@
 #include <algorithm>
 #include <bitset>
 #include <cstdlib>
+#include <filesystem>
 #include <string_view>
 
 namespace pmd {
@@ -30,9 +31,10 @@ PortSet ports() {
   return set;
 }
 
-/// The positive errno behind what a DPDK function returned: -1 means "see rte_errno".
+/// The positive errno behind what a DPDK function returned: -1 means "see rte_errno", or, of many
+/// drivers, just "no".
 int positive(int result) noexcept {
-  if (result == -1 && rte_errno != 0) return rte_errno;
+  if (result == -1) return rte_errno != 0 ? rte_errno : EIO;
   return result < 0 ? -result : result;
 }
 
@@ -50,6 +52,15 @@ int attach(const std::string& text) {
   rte_devargs_reset(&args);
   if (is_virtual) return rte_vdev_init(name.c_str(), options.c_str());
   return rte_dev_probe(text.c_str());
+}
+/// The kernel's own driver of a PCI device, which DPDK cannot take it from; empty: none.
+std::string kernel_driver(const std::string& address) {
+  std::error_code none;
+  const auto driver =
+      std::filesystem::read_symlink("/sys/bus/pci/devices/" + address + "/driver", none);
+  const std::string name = driver.filename();
+  const bool hands_over = name == "vfio-pci" || name.find("uio") != std::string::npos;
+  return hands_over ? std::string{} : name;
 }
 }  // namespace
 
@@ -69,6 +80,7 @@ Outcome<std::unique_ptr<Ethdev>> Ethdev::open(EthdevSpec spec) {
   if (auto done = dev->configure(); !done) return done.error();
   if (auto done = dev->settle_mtu(); !done) return done.error();
   if (auto done = dev->start(); !done) return done.error();
+  if (dev->spec_.backing) dev->spec_.backing->started();
   return dev;
 }
 
@@ -77,7 +89,10 @@ Outcome<> Ethdev::probe() {
   rte_errno = 0;
   if (const int result = attach(spec_.devargs); result != 0) {
     if (positive(result) == EEXIST) return failure("attach the device, which is in use", result);
-    return failure("attach the device", result);
+    Failure why = failure("attach the device", result);
+    if (const std::string holder = kernel_driver(spec_.device); !holder.empty())
+      why.text += fmt::format("; the kernel's driver {} has it, bind it to vfio-pci", holder);
+    return why;
   }
   const PortSet fresh = ports() & ~before;
   if (fresh.none())
@@ -178,6 +193,7 @@ Ethdev::~Ethdev() {
   if (!probed_) return;
   rte_eth_dev_info info{};
   const bool known = rte_eth_dev_info_get(id_, &info) == 0;
+  if (started_ && spec_.backing) spec_.backing->stopping(id_);
   if (started_) (void)rte_eth_dev_stop(id_);
   (void)rte_eth_dev_close(id_);
   if (!known) return;

@@ -13,6 +13,19 @@
 #include "pmd-adapters/kernel_interface.hh"
 
 namespace pmd {
+/// What a driver keeps beside the device. Goes after the device.
+class Backing {
+public:
+  Backing() = default;
+  Backing(const Backing&) = delete;
+  Backing& operator=(const Backing&) = delete;
+  virtual ~Backing() = default;
+  /// Called once the device runs.
+  virtual void started() {}
+  /// Called before a running device stops. @param port  DPDK's number of it.
+  virtual void stopping(std::uint16_t port) { (void)port; }
+};
+
 /// What a driver wants of DPDK, after it has read its options.
 struct EthdevSpec {
   std::string devargs;  ///< DPDK's device text: "net_memif_pollux0,id=1", "0000:03:00.0"
@@ -23,6 +36,7 @@ struct EthdevSpec {
   rte_mempool* pool = nullptr;
   std::size_t frame_capacity = 0;  ///< bytes of the longest frame that arrives whole, without FCS
   std::optional<KernelInterface> interface;  ///< the kernel's, which stands behind the device
+  std::unique_ptr<Backing> backing;          ///< none: nothing but the device
 };
 
 /// A started Ethernet device of DPDK. Letting it go stops, closes and removes the device. The

@@ -256,6 +256,8 @@ core::Expected<EalState> eal_init(const EalRequest& request) {
                              fmt::join(arguments.begin() + 1, arguments.end(), " "),
                              line.empty() ? rte_strerror(rte_errno) : line)};
   }
+  // Empty without telemetry, and then needed no more; removed now, a crash leaves nothing.
+  if (!has(request.extra, {"--telemetry"})) remove_runtime_directory();
   for (unsigned i = 0; i < request.worker_cpus.size(); ++i) state.lcores.push_back(i + 1);
   return state;
 }

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Shared memory with another process: VPP, another Pollux, a container.
+#include <fmt/format.h>
+#include <rte_bus_vdev.h>
+#include <rte_ethdev.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <bit>
+#include <cerrno>
+#include <filesystem>
+#include <functional>
+
+#include "pmd-adapters/driver.hh"
+
+namespace pmd {
+namespace {
+constexpr pollux_option kOptions[] = {
+    {"socket", POLLUX_OPTION_STRING, nullptr,
+     "path of the Unix socket on which the two ends meet, or @NAME for an abstract one"},
+    {"role", POLLUX_OPTION_STRING, "client", "server (listens) or client (owns the memory)"},
+    {"id", POLLUX_OPTION_UINT, "0", "number of the interface on the socket, the same at both ends"},
+    {"bsize", POLLUX_OPTION_UINT, "2048", "bytes of a buffer in the shared memory (client)"},
+    {"rsize", POLLUX_OPTION_UINT, "1024", "buffers in a ring, a power of two up to 16384 (client)"},
+    {"mac", POLLUX_OPTION_STRING, "", "address of this end; none: at random"},
+    {"zero-copy", POLLUX_OPTION_STRING, "no",
+     "yes: the client's packet buffers are the shared memory; needs hugepages"},
+};
+
+Outcome<std::string> socket_arguments(const std::string& socket) {
+  if (socket.starts_with('@'))
+    return fmt::format("socket={},socket-abstract=yes", socket.substr(1));
+  const std::filesystem::path path{socket};
+  std::error_code ignored;
+  if (!path.is_absolute() || !std::filesystem::is_directory(path.parent_path(), ignored))
+    return Failure{ENOENT, fmt::format("socket {}: neither @NAME nor an absolute path in a folder "
+                                       "that exists",
+                                       socket)};
+  if (socket.size() >= sizeof(sockaddr_un::sun_path))
+    return Failure{ENAMETOOLONG, fmt::format("socket {}: longer than {} bytes", socket,
+                                             sizeof(sockaddr_un::sun_path) - 1)};
+  return fmt::format("socket={},socket-abstract=no", socket);
+}
+
+Outcome<std::string> ring_arguments(const Request& r) {
+  const std::string role = r.text("role");
+  if (role != "server" && role != "client")
+    return Failure{EINVAL, fmt::format("role \"{}\" is neither server nor client", role)};
+  const std::uint32_t ring = r.number("rsize"), buffer = r.number("bsize");
+  if (!std::has_single_bit(ring) || ring < 2 || ring > 16384)
+    return Failure{EINVAL, fmt::format("rsize {} is not a power of two from 2 to 16384", ring)};
+  if (buffer < 64 || buffer > UINT16_MAX)
+    return Failure{EINVAL, fmt::format("bsize {} is not within 64 and 65535", buffer)};
+  const std::string zero_copy = r.text("zero-copy");
+  if (zero_copy != "yes" && zero_copy != "no")
+    return Failure{EINVAL, fmt::format("zero-copy \"{}\" is neither yes nor no", zero_copy)};
+  // A server that is asked for zero-copy refuses to start; there it is the client's choice.
+  return fmt::format("role={},id={},bsize={},rsize={},zero-copy={}", role, r.number("id"), buffer,
+                     std::countr_zero(ring), role == "client" ? zero_copy : "no");
+}
+
+Outcome<std::string> mac_argument(const std::string& mac) {
+  rte_ether_addr address{};
+  if (mac.empty()) return std::string{};
+  if (rte_ether_unformat_addr(mac.c_str(), &address) != 0 ||
+      !rte_is_valid_assigned_ether_addr(&address))
+    return Failure{EINVAL, fmt::format("mac \"{}\" is not a unicast address", mac)};
+  return ",mac=" + mac;
+}
+
+/// Removes the socket file of a server that ended without doing so: nobody answers there.
+void remove_stale(const std::string& path) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  path.copy(address.sun_path, sizeof address.sun_path - 1);
+  const int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+  if (fd < 0) return;
+  if (connect(fd, static_cast<const sockaddr*>(static_cast<const void*>(&address)),
+              sizeof address) != 0 &&
+      errno == ECONNREFUSED)
+    (void)unlink(path.c_str());
+  close(fd);
+}
+
+/// Keeps the socket listening for the life of the process. When the last server on a socket goes,
+/// DPDK's driver (22.11) frees the listener while the interrupt thread still watches it. So there
+/// is one more server, whose number nobody uses; it is never started.
+Outcome<> keep_listening(const std::string& socket, const std::string& where) {
+  const std::string name = fmt::format("net_memif_listen_{:x}", std::hash<std::string>{}(socket));
+  std::uint16_t id = 0;
+  if (rte_eth_dev_get_port_by_name(name.c_str(), &id) == 0) return core::Done{};
+  if (!socket.starts_with('@')) remove_stale(socket);
+  const std::string arguments = fmt::format("role=server,id={},{}", UINT32_MAX, where);
+  if (rte_vdev_init(name.c_str(), arguments.c_str()) == 0) return core::Done{};
+  return Failure{EADDRINUSE, fmt::format("cannot listen on {}: another process does", socket)};
+}
+
+Outcome<EthdevSpec> plan(const Request& r) {
+  const std::string socket = r.text("socket");
+  const auto where = socket_arguments(socket);
+  if (!where) return where.error();
+  const auto ring = ring_arguments(r);
+  if (!ring) return ring.error();
+  const auto mac = mac_argument(r.text("mac"));
+  if (!mac) return mac.error();
+
+  if (r.text("role") == "server")
+    if (auto done = keep_listening(socket, *where); !done) return done.error();
+
+  EthdevSpec spec;
+  spec.devargs = fmt::format("net_memif_{},{},{}{}", r.name(), *where, *ring, *mac);
+  spec.device = fmt::format("{}:{}", socket, r.number("id"));
+  spec.queues = r.queues();
+  spec.mtu = r.mtu();
+  spec.pool = r.pool();
+  // A longer frame comes in several buffers of the ring, and is chained.
+  spec.frame_capacity = std::min<std::size_t>(r.number("bsize"), buffer_capacity(r.pool()));
+  return spec;
+}
+
+constexpr pollux_driver kDriver =
+    make_driver<plan>("memif", "shared memory with another process", kOptions);
+}  // namespace
+}  // namespace pmd
+
+POLLUX_DRIVER_EXPORT const pollux_driver* pollux_driver_entry(void) {
+  return &pmd::kDriver;
+}
