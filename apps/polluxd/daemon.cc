@@ -110,18 +110,19 @@ core::Expected<> Daemon::make_manager() {
   const Shard::Limits limits{.interfaces = config_.limits.interfaces,
                              .next_hops = config_.limits.next_hops,
                              .sas = config_.limits.sas};
-  std::vector<Shard*> shards;
   for (std::uint16_t n = 0; n < config_.workers; ++n) {
     shards_.push_back(std::make_unique<Shard>(n, limits, pool_));
-    shards.push_back(shards_.back().get());
+    shard_list_.push_back(shards_.back().get());
   }
   drivers_ = std::make_unique<DriverRegistry>(config_.driver_path);
   try {
-    manager_ = std::make_unique<Manager>(
-        config_.limits,
-        Manager::Env{
-            .rcu = *rcu_, .shards = shards, .cpus = cpus_, .pool = pool_, .fib_name = "pollux"},
-        *drivers_);
+    manager_ = std::make_unique<Manager>(config_.limits,
+                                         Manager::Env{.rcu = *rcu_,
+                                                      .shards = shard_list_,
+                                                      .cpus = cpus_,
+                                                      .pool = pool_,
+                                                      .fib_name = "pollux"},
+                                         *drivers_);
   } catch (const std::runtime_error& e) { return Error{Errc::Full, e.what()}; }
   return Done{};
 }

@@ -51,6 +51,7 @@ private:
   std::unique_ptr<core::Clock> clock_;
   std::unique_ptr<core::Rcu> rcu_;
   std::vector<std::unique_ptr<Shard>> shards_;
+  std::vector<Shard*> shard_list_;  ///< the manager keeps a span of it
   std::unique_ptr<DriverRegistry> drivers_;
   std::unique_ptr<Manager> manager_;
   std::unique_ptr<WorkerEnv> worker_env_;
