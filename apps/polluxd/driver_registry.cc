@@ -133,8 +133,8 @@ core::Expected<std::vector<pollux_option_value>> check_options(const Driver& dri
                                                                const DriverOptions& given) {
   for (const auto& [name, value] : given) {
     if (find_option(driver, name) == nullptr) return unknown_option(driver, name);
-    if (std::count_if(given.begin(), given.end(), [&](const auto& o) { return o.first == name; }) >
-        1)
+    if (std::count_if(given.begin(), given.end(),
+                      [&name = name](const auto& o) { return o.first == name; }) > 1)
       return Error{Errc::Invalid,
                    fmt::format("driver {}: option {} is given twice", driver.entry().name, name)};
   }
