@@ -3,6 +3,7 @@
 #include <bpf/libbpf.h>
 #include <fmt/format.h>
 #include <linux/bpf.h>
+#include <net/if.h>
 #include <rte_ethdev.h>
 #include <rte_mbuf.h>
 #include <sys/socket.h>
@@ -11,6 +12,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 
 #include "core/packet_pool.hh"
@@ -69,6 +71,17 @@ Outcome<> check_kernel() {
   return core::Done{};
 }
 
+/// DPDK's driver takes the program off the interface also when it never got its own on.
+Outcome<> check_no_program(const KernelInterface& interface) {
+  std::uint32_t program = 0;
+  if (bpf_xdp_query_id(static_cast<int>(if_nametoindex(interface.name().c_str())), 0, &program) ==
+          0 &&
+      program != 0)
+    return Failure{EBUSY, fmt::format("interface '{}' has an XDP program already (id {})",
+                                      interface.name(), program)};
+  return core::Done{};
+}
+
 Outcome<EthdevSpec> plan(const Request& r) {
   if (r.number("force_copy") > 1) return Failure{EINVAL, "force_copy is neither 0 nor 1"};
   if (r.number("busy_budget") > UINT16_MAX) return Failure{EINVAL, "busy_budget is beyond 65535"};
@@ -77,8 +90,12 @@ Outcome<EthdevSpec> plan(const Request& r) {
   if (!interface) return interface.error();
   const auto queues = plan_queues(r, *interface);
   if (!queues) return queues.error();
-  auto pool = XdpPool::create(r.name(), *queues, std::max(r.mtu(), interface->mtu()));
+  if (auto done = check_no_program(*interface); !done) return done.error();
+  auto pool = XdpPool::create(r.name(), *queues, r.mtu() != 0 ? r.mtu() : interface->mtu());
   if (!pool) return pool.error();
+  // Before the program is attached: the kernel judges by the MTU whether it can be.
+  if (r.mtu() != 0)
+    if (auto done = interface->set_mtu(r.mtu()); !done) return done.error();
 
   // They tell of every way that they try to attach the program, also where one succeeds.
   (void)libxdp_set_print(nullptr);
@@ -96,6 +113,8 @@ Outcome<EthdevSpec> plan(const Request& r) {
   // The kernel keeps its own headroom behind the mbuf's.
   spec.frame_capacity = buffer_capacity(spec.pool) - XDP_PACKET_HEADROOM;
   spec.interface.emplace(std::move(*interface));
+  // The kernel lets the queue of a closed socket go a little later.
+  spec.patience = std::chrono::milliseconds{500};
   spec.backing = std::make_unique<XdpBacking>(std::move(*pool));
   return spec;
 }

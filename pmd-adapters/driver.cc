@@ -3,8 +3,10 @@
 
 #include <cerrno>
 #include <charconv>
+#include <chrono>
 #include <new>
 #include <span>
+#include <thread>
 
 namespace pmd {
 std::string Request::text(std::string_view option) const {
@@ -25,14 +27,25 @@ int refuse(const Failure& why, char* error, std::size_t error_size) noexcept {
   if (error_size > 0) error[why.text.copy(error, error_size - 1)] = '\0';
   return why.error > 0 ? -why.error : -EIO;
 }
+/// Everything anew at each try: a failed one has taken all down.
+Outcome<std::unique_ptr<Ethdev>> try_open(Plan plan, const Request& request) {
+  using namespace std::chrono_literals;
+  const auto begin = std::chrono::steady_clock::now();
+  while (true) {
+    auto spec = plan(request);
+    if (!spec) return spec.error();
+    const auto patience = spec->patience;
+    auto dev = Ethdev::open(std::move(*spec));
+    if (dev || std::chrono::steady_clock::now() - begin >= patience) return dev;
+    std::this_thread::sleep_for(20ms);
+  }
+}
 }  // namespace
 
 int open(Plan plan, const pollux_port_request* request, pollux_port* out, char* error,
          std::size_t error_size) noexcept {
   try {
-    auto spec = plan(Request{*request});
-    if (!spec) return refuse(spec.error(), error, error_size);
-    auto dev = Ethdev::open(std::move(*spec));
+    auto dev = try_open(plan, Request{*request});
     if (!dev) return refuse(dev.error(), error, error_size);
     *out = {};
     (*dev)->describe(*out);

@@ -2,6 +2,7 @@
 #pragma once
 #include <rte_mempool.h>
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -37,6 +38,8 @@ struct EthdevSpec {
   std::size_t frame_capacity = 0;  ///< bytes of the longest frame that arrives whole, without FCS
   std::optional<KernelInterface> interface;  ///< the kernel's, which stands behind the device
   std::unique_ptr<Backing> backing;          ///< none: nothing but the device
+  /// For how long to try again when the device cannot be had.
+  std::chrono::milliseconds patience{0};
 };
 
 /// A started Ethernet device of DPDK. Letting it go stops, closes and removes the device. The

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <charconv>
 #include <cstdlib>
 #include <cstring>
@@ -200,6 +201,13 @@ core::Expected<ParsedDevice> parse_options(const Driver& driver, ParsedDevice pa
   return parsed;
 }
 
+/// Never used twice in a process, whose devices share one list of names: something of a port may
+/// outlive it.
+std::string next_port_name() {
+  static std::atomic<unsigned> next{0};
+  return fmt::format("pollux{}", next++);
+}
+
 Error from_errno(const Driver& driver, const char* what, int error) {
   const Errc code = error == -ENOTSUP ? Errc::Unsupported : Errc::DeviceFailed;
   return {code,
@@ -289,11 +297,10 @@ core::Expected<ParsedDevice> DriverRegistry::parse_device(std::string_view text)
 }
 
 core::Expected<OpenPort> DriverRegistry::open(const std::shared_ptr<const Driver>& driver,
-                                              const PortRequest& request) {
+                                              const PortRequest& request) const {
   const auto values = check_options(*driver, request.options);
   if (!values) return values.error();
-  // Never used twice: DPDK keeps a name for the life of a device, and a port may still be closing.
-  const std::string name = fmt::format("pollux{}", next_port_++);
+  const std::string name = next_port_name();
   const pollux_port_request asked{name.c_str(),   values->data(), values->size(),
                                   request.queues, request.mtu,    request.pool};
   OpenPort opened;

@@ -66,14 +66,13 @@ public:
   /// @return the port | Invalid (unknown, malformed or missing option, with the valid ones) |
   /// DeviceFailed (what the driver and DPDK said; everything undone).
   core::Expected<OpenPort> open(const std::shared_ptr<const Driver>& driver,
-                                const PortRequest& request);
+                                const PortRequest& request) const;
 
   /// Names of all driver objects on the path, sorted.
   [[nodiscard]] std::vector<std::string> available() const;
 
 private:
   std::vector<std::string> path_;
-  unsigned next_port_ = 0;
 };
 
 /// The declared name, "af_packet": interfaces are numbered by it.
