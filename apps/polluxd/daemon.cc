@@ -28,13 +28,16 @@ using core::Error;
 /// How long the management loop sleeps at most: the delay of an ARP request after its packet.
 constexpr int kTick_ms = 2;
 
-/// MiB that pools and tables take, with a margin for what drivers allocate beside them.
-std::uint32_t memory_mib(const Limits& l) {
+/// MiB that pools and tables take, with a margin for what drivers allocate beside them: AF_XDP has
+/// a packet pool for each port.
+std::uint32_t memory_mib(const Limits& l, std::size_t ports) {
   constexpr std::uint64_t kMbufOverhead = sizeof(rte_mbuf) + RTE_PKTMBUF_HEADROOM + 128;
   constexpr std::uint64_t kFirstLevel = std::uint64_t{1} << 25;  // 2^24 entries of two bytes
-  constexpr std::uint64_t kGroup = 512, kPrefix = 256, kMargin = std::uint64_t{24} << 20;
+  constexpr std::uint64_t kGroup = 512, kPrefix = 256, kMargin = std::uint64_t{24} << 20,
+                          kPort = std::uint64_t{12} << 20;
   const std::uint64_t bytes = l.mbufs * (l.mbuf_size + kMbufOverhead) + kFirstLevel +
-                              l.route_groups * kGroup + l.routes * kPrefix + kMargin;
+                              l.route_groups * kGroup + l.routes * kPrefix + kMargin +
+                              ports * kPort;
   return static_cast<std::uint32_t>((bytes >> 20) + 1);
 }
 
@@ -80,7 +83,8 @@ core::Expected<> Daemon::bring_up_eal() {
   extra.insert(extra.end(), options_.eal.begin(), options_.eal.end());
   auto eal = eal_init({.instance = options_.instance,
                        .worker_cpus = cpus_,
-                       .memory_mib = memory_mib(config_.limits),
+                       .memory_mib = memory_mib(
+                           config_.limits, config_.interfaces.size() + options_.devices.size()),
                        .extra = std::move(extra)});
   if (!eal) return eal.error();
   eal_ = *std::move(eal);
