@@ -40,7 +40,7 @@ core::Expected<> Fib4::set(Ip4Prefix prefix, NextHopId next_hop) {
     return core::Error{core::Errc::Full, fmt::format("route table is full: {} of {} prefixes",
                                                      used_, limits_.routes)};
   wait_for_freed_groups();
-  if (const int rc = rte_fib_add(fib_.get(), p.address, p.length, next_hop); rc != 0)
+  if (const int rc = add(p, next_hop); rc != 0)
     return core::Error{
         core::Errc::Full,
         rc == -ENOSPC && p.length > 24
@@ -52,6 +52,31 @@ core::Expected<> Fib4::set(Ip4Prefix prefix, NextHopId next_hop) {
   else
     ++used_;
   return core::Done{};
+}
+
+// rte_fib counts the groups in use. It forgets one whose first prefix has the next hop that its
+// addresses have anyway, counts it down with the others when the prefix goes, and below zero it
+// takes itself for full. Such a prefix comes after a helper with another next hop, at an address
+// that is no host's, and then the group has been counted.
+int Fib4::add(Ip4Prefix p, NextHopId next_hop) noexcept {
+  rte_fib* const fib = fib_.get();
+  const auto plain = [&] { return rte_fib_add(fib, p.address, p.length, next_hop); };
+  rte_rib* const rib = rte_fib_get_rib(fib);
+  if (p.length <= 24 ||
+      rte_rib_get_nxt(rib, p.address, 24, nullptr, RTE_RIB_GET_NXT_COVER) != nullptr)
+    return plain();
+  const rte_rib_node* const cover = rte_rib_lookup(rib, p.address);
+  std::uint64_t covering = 0;
+  if (cover == nullptr || rte_rib_get_nh(cover, &covering) != 0 || covering != next_hop)
+    return plain();
+  const std::uint32_t network = p.address & ~std::uint32_t{0xff};
+  const std::uint32_t helper = p.length == 32 && p.address == network ? network + 255 : network;
+  const NextHopId other = next_hop == NextHopTable::kNoRoute ? 1 : NextHopTable::kNoRoute;
+  if (const int rc = rte_fib_add(fib, helper, 32, other); rc != 0) return rc;
+  const int rc = plain();
+  (void)rte_fib_delete(fib, helper, 32);
+  may_have_freed_ = true;
+  return rc;
 }
 
 void Fib4::remove(Ip4Prefix prefix) {
