@@ -108,10 +108,10 @@ def show_counters(gateways):
     """What the gateways counted, for both side by side."""
     report.heading("Counters")
     rows = [(name, i["name"], i["rx"]["packets"], i["rx"]["bytes"], i["tx"]["packets"],
-             i["tx"]["bytes"])
+             i["tx"]["bytes"], sum(i["device"].values()))
             for name, d in gateways.items() for i in d.plx("stats", "--interfaces")]
     report.table(rows, ("gateway", "interface", "rx packets", "rx bytes", "tx packets",
-                        "tx bytes"), left=2)
+                        "tx bytes", "lost by device"), left=2)
     report.heading("Security associations")
     rows = [(name, sa["direction"], sa["spi"], sa["algorithm"], sa["packets"], sa["bytes"],
              *sa["rejected"].values())

@@ -272,7 +272,7 @@ class Polluxd:
         `before`: a command that starts the daemon, as ["taskset", "1"]."""
         self.instance = lab.next_instance() if instance is None else instance
         self.namespace = namespace
-        self.stopped = False
+        self.started = time.time()
         self.folder = lab.folder(name or f"polluxd-{self.instance}")
         self.socket = self.folder / f"{self.instance}.sock"
         self.log_file = self.folder / "log"
@@ -329,7 +329,6 @@ class Polluxd:
 
     def stop(self):
         """SIGTERM. LabError unless it ends with status 0. Returns the seconds it took."""
-        self.stopped = True
         started = time.monotonic()
         if self.process.poll() is None:
             self.process.terminate()

@@ -12,7 +12,7 @@ import pytest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 
 from lab import Lab  # noqa: E402
-from networks import Gateway, Link, Router  # noqa: E402
+from networks import Gateway, Link, Router, TapLink  # noqa: E402
 
 
 def pytest_sessionstart(session):
@@ -43,23 +43,33 @@ def link(lab):
     link.daemon.stop()
 
 
+@pytest.fixture(scope="module")
+def tap_link(lab):
+    link = TapLink(lab)
+    yield link
+    link.daemon.stop()
+
+
 @pytest.fixture(autouse=True)
 def _daemons_live(request):
-    """No test may end a daemon that others use, or make it complain about itself."""
+    """No test may end a daemon that others use."""
     yield
-    for name in ("router", "gateway", "link"):
+    for name in ("router", "gateway", "link", "tap_link"):
         if name in request.fixturenames:
             daemon = request.getfixturevalue(name).daemon
-            assert daemon.process.poll() is None or daemon.stopped, daemon.log_text()
+            assert daemon.process.poll() is None, daemon.log_text()
 
 
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item, call):
-    """A failed test shows what the daemons said."""
+    """A failed test shows what the daemons said that it had, or started."""
     outcome = yield
     report = outcome.get_result()
     lab = item.funcargs.get("lab") if hasattr(item, "funcargs") else None
     if report.failed and lab is not None:
+        shared = [getattr(value, "daemon", None) for value in item.funcargs.values()]
         for daemon in lab.daemons:
+            if daemon not in shared and daemon.started < call.start:
+                continue
             lines = daemon.log_text().splitlines()[-40:]
             report.sections.append((f"log of {daemon.folder.name}", "\n".join(lines)))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The three networks of the system tests. In each picture the hosts are kernels of namespaces, or
+"""The networks of the system tests. In each picture the hosts are kernels of namespaces, or
 scapy on a raw socket; the middle is a polluxd.
 
 Router    host-a 10.1.0.2 ---- 10.1.0.1 polluxd 10.2.0.1 ---- 10.2.0.2 host-b
@@ -9,6 +9,8 @@ Gateway   host 10.1.0.2 ---- 10.1.0.1 polluxd 192.0.2.1 ==== 192.0.2.2, 192.0.2.
                                ipsec0 AES-256, 10.2.0.0/24 at .2; ipsec1 AES-128, 10.3.0.0/24 at .3
 
 Link      host 10.1.0.2 ---- 10.1.0.1 polluxd
+
+TapLink   scapy 10.1.0.2 ---- 10.1.0.1 polluxd          a tap of DPDK's: nothing of the kernel between
 """
 import os
 
@@ -16,6 +18,7 @@ from esp import Peer
 from frames import Station, moved
 
 WAN_PEER_MAC = "02:00:00:00:02:02"
+TAP_MAC = "02:00:00:00:01:02"
 
 
 def af_packet(name, iface, address, **more):
@@ -121,8 +124,21 @@ class Gateway(Network):
 
 
 class Link(Network):
-    def __init__(self, lab):
-        super().__init__(lab, "link")
+    def __init__(self, lab, role="link"):
+        super().__init__(lab, role)
         self.neighbor = self.host("host", "lan", "10.1.0.2")
         self.start({"interface": [af_packet("lan0", "lan", "10.1.0.1/24")]})
         self.station_ = self.station(self.neighbor, "10.1.0.2", "lan0")
+
+
+class TapLink(Network):
+    def __init__(self, lab):
+        super().__init__(lab, "tap")
+        self.start({
+            "interface": [{"driver": "dpdk", "name": "tap0", "address": ["10.1.0.1/24"],
+                           "options": {"devargs": "net_tap0,iface=plxtap"}}],
+            "neighbor": [{"interface": "tap0", "address": "10.1.0.2", "mac": TAP_MAC}],
+        })
+        self.gw.ip("link", "set", "plxtap", "up")
+        self.station_ = Station(self.gw.tap("plxtap"), TAP_MAC, "10.1.0.2",
+                                interface(self.daemon, "tap0")["mac"], "10.1.0.1")

@@ -11,8 +11,8 @@ GW_A, HOST_A, HOST_B = "10.1.0.1", "10.1.0.2", "10.2.0.2"
 
 
 def errors_in(frames):
-    """(type, code) of every ICMP error among the frames."""
-    found = [icmp_of(f) for f in frames]
+    """(type, code) of every ICMP error of the gateway's among the frames."""
+    found = [icmp_of(f) for f in frames if IP in Ether(f) and Ether(f)[IP].src == GW_A]
     return [(i.type, i.code) for i in found if i is not None and i.type in (3, 4, 5, 11, 12)]
 
 

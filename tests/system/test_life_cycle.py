@@ -114,7 +114,6 @@ def test_socket_of_a_dead_one_is_taken_over(lab, host):
     daemon = lab.polluxd(host.gw, Host.CONFIG)
     daemon.process.kill()
     daemon.process.wait()
-    daemon.stopped = True
     assert daemon.socket.exists()
     config = {**Host.CONFIG, "control": {"socket_directory": str(daemon.folder)}}
     next_one = lab.polluxd(host.gw, config, instance=daemon.instance, name="next")
