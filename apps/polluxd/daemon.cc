@@ -99,12 +99,10 @@ core::Expected<> Daemon::make_pool() {
   // The cache of a core takes buffers out of the shared ring in bursts; half again as many may sit
   // in each, so that it must stay small beside the pool.
   const std::uint32_t cache = std::min(256U, config_.limits.mbufs / (2 * (config_.workers + 1)));
-  const auto room = static_cast<std::uint16_t>(config_.limits.mbuf_size + RTE_PKTMBUF_HEADROOM);
-  pool_ = rte_pktmbuf_pool_create("pollux", config_.limits.mbufs, cache, 0, room, SOCKET_ID_ANY);
-  if (pool_ == nullptr)
-    return Error{Errc::Full,
-                 fmt::format("packet pool of {} buffers of {} bytes: {}", config_.limits.mbufs,
-                             config_.limits.mbuf_size, rte_strerror(rte_errno))};
+  auto pool = core::create_packet_pool("pollux", config_.limits.mbufs, cache,
+                                       static_cast<std::uint16_t>(config_.limits.mbuf_size));
+  if (!pool) return pool.error();
+  pool_ = *std::move(pool);
   return Done{};
 }
 
@@ -115,7 +113,7 @@ core::Expected<> Daemon::make_manager() {
                              .next_hops = config_.limits.next_hops,
                              .sas = config_.limits.sas};
   for (std::uint16_t n = 0; n < config_.workers; ++n) {
-    shards_.push_back(std::make_unique<Shard>(n, limits, pool_));
+    shards_.push_back(std::make_unique<Shard>(n, limits, pool_.get()));
     shard_list_.push_back(shards_.back().get());
   }
   drivers_ = std::make_unique<DriverRegistry>(config_.driver_path);
@@ -124,7 +122,7 @@ core::Expected<> Daemon::make_manager() {
                                          Manager::Env{.rcu = *rcu_,
                                                       .shards = shard_list_,
                                                       .cpus = cpus_,
-                                                      .pool = pool_,
+                                                      .pool = pool_.get(),
                                                       .fib_name = "pollux"},
                                          *drivers_);
   } catch (const std::runtime_error& e) { return Error{Errc::Full, e.what()}; }
@@ -242,7 +240,7 @@ Daemon::~Daemon() {
   manager_.reset();
   shards_.clear();
   rcu_.reset();
-  if (pool_ != nullptr) rte_mempool_free(pool_);
+  pool_.reset();
   if (eal_up_) eal_cleanup(options_.instance);
   if (signals_ >= 0) close(signals_);
 }

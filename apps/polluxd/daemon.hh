@@ -11,6 +11,7 @@
 #include "apps/polluxd/options.hh"
 #include "apps/polluxd/worker_loop.hh"
 #include "core/control_server.hh"
+#include "core/packet_pool.hh"
 
 namespace polluxd {
 /// polluxd from start to end: brings up the EAL, the workers, the interfaces and the control socket
@@ -47,7 +48,7 @@ private:
   EalState eal_;
   bool eal_up_ = false;
   int signals_ = -1;  ///< signalfd of SIGTERM and SIGINT
-  rte_mempool* pool_ = nullptr;
+  core::PacketPool pool_;
   std::unique_ptr<core::Clock> clock_;
   std::unique_ptr<core::Rcu> rcu_;
   std::vector<std::unique_ptr<Shard>> shards_;

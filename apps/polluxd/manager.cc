@@ -40,7 +40,12 @@ void add_sysctls(core::Sysctl& s) {
 
 Manager::Impl::Impl(const Limits& l, Env e, DriverRegistry& d)
     : limits{l},
-      env{std::move(e)},
+      shards{e.shards.begin(), e.shards.end()},
+      env{.rcu = e.rcu,
+          .shards = shards,
+          .cpus = std::move(e.cpus),
+          .pool = e.pool,
+          .fib_name = std::move(e.fib_name)},
       drivers{d},
       handoff{env.shards},
       next_hops{l.next_hops, env.rcu},

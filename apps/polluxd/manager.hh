@@ -87,7 +87,7 @@ class Manager {
 public:
   struct Env {
     core::Rcu& rcu;
-    std::span<Shard* const> shards;  ///< by worker index
+    std::span<Shard* const> shards;  ///< by worker index; the list is copied, the shards stay yours
     std::vector<unsigned> cpus;      ///< by worker index, for show
     rte_mempool* pool;
     std::string fib_name;  ///< unique in the process

@@ -91,6 +91,7 @@ struct Manager::Impl {
   }
 
   Limits limits;
+  std::vector<Shard*> shards;  ///< what env.shards looks at
   Env env;
   DriverRegistry& drivers;
   Handoff handoff;

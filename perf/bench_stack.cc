@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "perf/bench_stack.hh"
+
+#include <fmt/format.h>
+#include <rte_cycles.h>
+
+#include <cstring>
+#include <stdexcept>
+
+#include "core/mbuf.hh"
+#include "proto/wire/ether.hh"
+#include "proto/wire/ip4.hh"
+
+namespace perf {
+namespace {
+template <class T>
+T must(core::Expected<T> done) {
+  if (!done) throw std::runtime_error{done.error().context};
+  return *std::move(done);
+}
+
+polluxd::Limits limits() {
+  polluxd::Limits l;
+  l.interfaces = 8;
+  l.routes = 1 << 17;
+  l.next_hops = 1024;
+  return l;
+}
+
+/// The same frame over and over but for its destination; the checksum follows by RFC 1624.
+class Frames {
+public:
+  explicit Frames(const Traffic& t) : traffic_{t}, frame_(t.frame_len, 0) {
+    proto::emit(proto::EtherFields{kOurMac, kPeerMac, proto::kEtherTypeIp4}, frame_);
+    const proto::MutBytes packet = proto::MutBytes{frame_}.subspan(kAt);
+    proto::emit(
+        proto::Ip4Fields{.ttl = 64, .protocol = proto::kProtocolUdp, .src = 0x0a010002, .dst = 0},
+        packet);
+    checksum_ = proto::load_be16(packet, 10);
+  }
+  void operator()(rte_mbuf** packets, std::uint16_t n) noexcept {
+    for (std::uint16_t i = 0; i < n; ++i) {
+      rte_mbuf* m = packets[i];
+      core::grow_back(*m, traffic_.frame_len);
+      const proto::MutBytes bytes = core::front_bytes_mut(*m);
+      std::memcpy(bytes.data(), frame_.data(), frame_.size());
+      random_ = random_ * 6364136223846793005ULL + 1442695040888963407ULL;
+      const std::uint32_t which =
+          static_cast<std::uint32_t>(random_ >> 33) & (traffic_.destinations - 1);
+      const std::uint32_t dst = traffic_.dst + (which << 8) + 1;
+      std::uint16_t sum = checksum_;
+      sum = proto::update_checksum(sum, 0, static_cast<std::uint16_t>(dst >> 16));
+      sum = proto::update_checksum(sum, 0, static_cast<std::uint16_t>(dst));
+      proto::store_be32(bytes, kAt + 16, dst);
+      proto::store_be16(bytes, kAt + 10, sum);
+    }
+  }
+
+private:
+  static constexpr std::size_t kAt = proto::EtherView::kHeaderLen;
+  Traffic traffic_;
+  std::vector<std::uint8_t> frame_;
+  std::uint16_t checksum_ = 0;
+  std::uint64_t random_ = 88172645463325252ULL;
+};
+
+/// Sealed frames, each with a new sequence number: the peer's stack makes them, at the device's
+/// cost.
+class SealedFrames {
+public:
+  SealedFrames(Stack& peer, const Traffic& inner) : peer_{&peer}, inner_{inner} {}
+  void operator()(rte_mbuf** packets, std::uint16_t n) noexcept {
+    inner_(packets, n);
+    core::NotedBurst<std::uint16_t> in;
+    core::Burst sealed;
+    for (std::uint16_t i = 0; i < n; ++i) {
+      core::strip_front(*packets[i], proto::EtherView::kHeaderLen);
+      in.push(packets[i], 0);
+    }
+    crypto::esp_output(peer_->shard().worker, peer_->shard().esp, peer_->config().ipsec, in,
+                       sealed);
+    for (rte_mbuf* m : sealed.take()) {
+      core::grow_front(*m, proto::EtherView::kHeaderLen);
+      proto::emit(proto::EtherFields{kOurMac, kPeerMac, proto::kEtherTypeIp4},
+                  core::front_bytes_mut(*m));
+    }
+  }
+
+private:
+  Stack* peer_;
+  Frames inner_;
+};
+
+unsigned next_fib = 0;  // NOLINT: names must differ within the process
+}  // namespace
+
+BenchPort::Fill udp_frames(const Traffic& t) {
+  return Frames{t};
+}
+
+Stack::Stack(rte_mempool* pool, const Options& o) {
+  const polluxd::Limits l = limits();
+  shard_ = std::make_unique<polluxd::Shard>(
+      std::uint16_t{0}, polluxd::Shard::Limits{l.interfaces, l.next_hops, l.sas}, pool);
+  polluxd::Shard* const shards[] = {shard_.get()};
+  manager_ = std::make_unique<polluxd::Manager>(
+      l,
+      polluxd::Manager::Env{.rcu = rcu_,
+                            .shards = shards,
+                            .cpus = {0},
+                            .pool = pool,
+                            .fib_name = fmt::format("bench{}", next_fib++)},
+      drivers_);
+  must(manager_->set_sysctl("net.inet.ip.forwarding", 1));
+
+  BenchPort::Fill fill = udp_frames(o.traffic);
+  if (o.tunnel == Options::Tunnel::In) {
+    Options sealing = o;
+    sealing.tunnel = Options::Tunnel::Seal;
+    sealing.depth = 0;
+    peer_ = std::make_unique<Stack>(pool, sealing);
+    fill = SealedFrames{*peer_, o.traffic};
+  }
+  lan_ = std::make_unique<BenchPort>(pool, std::move(fill), o.depth);
+  wan_ = std::make_unique<BenchPort>(pool, [](rte_mbuf**, std::uint16_t) {});
+  const auto attach = [&](const char* name, BenchPort& port, std::uint32_t address) {
+    polluxd::InterfaceSpec spec;
+    spec.name = name;
+    spec.addresses = {{address, 24}};
+    must(manager_->attach_interface(spec, "bench",
+                                    {.driver = nullptr, .port = port.as_port(kOurMac)}));
+  };
+  attach("lan", *lan_, kLanIp);
+  attach("wan", *wan_, kWanIp);
+  must(manager_->add_neighbor({"wan", kWanPeer, kPeerMac}));
+  switch (o.tunnel) {
+    case Options::Tunnel::None: make_routes(o.traffic); break;
+    case Options::Tunnel::Out:
+      make_tunnel(o.algorithm, kWanIp, kWanPeer);
+      route_into_tunnel(o.traffic);
+      break;
+    case Options::Tunnel::In:
+      make_tunnel(o.algorithm, kWanIp, kWanPeer);
+      make_routes(o.traffic);
+      break;
+    case Options::Tunnel::Seal: make_tunnel(o.algorithm, kWanPeer, kWanIp); break;
+  }
+  lan_->receiving(true);
+}
+
+Stack::~Stack() {
+  lan_->receiving(false);
+  manager_->shutdown();
+}
+
+void Stack::make_routes(const Traffic& t) {
+  polluxd::RouteSpec route;
+  route.gateway = kWanPeer;
+  for (std::uint32_t i = 0; i < t.destinations; ++i) {
+    route.prefix = {t.dst + (i << 8), 24};
+    must(manager_->add_route(route));
+  }
+}
+
+void Stack::route_into_tunnel(const Traffic& t) {
+  polluxd::RouteSpec route;
+  route.prefix = {t.dst, 8};
+  route.interface = "ipsec0";
+  must(manager_->add_route(route));
+}
+
+void Stack::make_tunnel(crypto::Algorithm a, std::uint32_t local, std::uint32_t remote) {
+  crypto::TunnelSpec tunnel;
+  tunnel.name = "ipsec0";
+  tunnel.local = local;
+  tunnel.remote = remote;
+  must(manager_->create_tunnel(tunnel));
+  const std::string key(crypto::keymat_size(a) * 2, '7');
+  for (const auto direction : {crypto::Direction::In, crypto::Direction::Out}) {
+    crypto::SaSpec sa;
+    sa.tunnel = tunnel.name;
+    sa.direction = direction;
+    sa.spi = 0x1000;
+    sa.algorithm = a;
+    sa.key = must(crypto::Secret::from_hex(key));
+    must(manager_->add_sa(sa));
+  }
+}
+
+void Stack::run_once() noexcept {
+  shard_->worker.now_us = clock_.us(rte_rdtsc());
+  (void)polluxd::run_once(*shard_, manager_->published().read());
+}
+}  // namespace perf
