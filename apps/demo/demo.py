@@ -35,7 +35,7 @@ def draw(driver):
             "+----------+        +-------------+                +-------------+       +----------+",
             "|  kernel  |--------|   polluxd   |================|   polluxd   |-------|  kernel  |",
             "+----------+  veth  +-------------+   ESP tunnel   +-------------+  veth +----------+",
-            "10.1.0.2     10.1.0.1      192.0.2.1              192.0.2.2     10.2.0.1     10.2.0.2"):
+            "10.1.0.2     10.1.0.1     192.0.2.1              192.0.2.2     10.2.0.1     10.2.0.2"):
         report.line(text)
     report.line()
     report.line(f"driver {driver} on every port, gateways on CPU 0 and 1, "
@@ -158,9 +158,9 @@ def stop_gateways(gateways):
 def run(driver):
     """The whole demo. Returns what failed."""
     started = time.monotonic()
-    draw(driver)
     with Lab() as lab:
         try:
+            draw(driver)
             network = Network(lab, driver)
             report.line(f"both gateways READY after {time.monotonic() - started:.1f} s")
             failed = carry_traffic(lab, network)
@@ -172,7 +172,8 @@ def run(driver):
             raise
         if failed:
             lab.show_logs()
-    report.line(f"{time.monotonic() - started:.0f} s in all; namespaces, processes and files removed")
+    report.line(f"{time.monotonic() - started:.0f} s in all; "
+                f"namespaces, processes and files removed")
     return failed
 
 
@@ -184,7 +185,7 @@ def main():
     try:
         failed = ", ".join(run(options.driver))
     except KeyboardInterrupt as interrupt:
-        failed = f"interrupted ({interrupt or 'Ctrl-C'})"
+        failed = f"interrupted ({interrupt})"
     except (LabError, OSError, json.JSONDecodeError, KeyError) as error:
         failed = str(error) or type(error).__name__
     report.closing(failed)

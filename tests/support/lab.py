@@ -63,7 +63,7 @@ def run(*argv, check=True, timeout=GENEROUS_S, **keywords):
 
 
 def wait_for(condition, what, limit_s=GENEROUS_S, every_s=0.05):
-    """Polls until `condition()` is true and returns its value. LabError, naming `what`, if never."""
+    """Polls until `condition()` is true, returns its value. LabError, naming `what`, if never."""
     end = time.monotonic() + limit_s
     while True:
         value = condition()
@@ -108,7 +108,7 @@ def _remove_namespace(name):
 
 
 def sweep():
-    """Removes what runs that are dead left behind; what living ones use stays. Returns the names."""
+    """Removes what dead runs left behind; what living ones use stays. Returns the names."""
     def dead(name):
         match = re.match(rf"{PREFIX}-(\d+)-", name)
         return match and not os.path.exists(f"/proc/{match[1]}")
@@ -247,7 +247,8 @@ def _toml_value(value):
     if isinstance(value, list):
         return "[" + ", ".join(map(_toml_value, value)) + "]"
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{json.dumps(k)} = {_toml_value(v)}" for k, v in value.items()) + "}"
+        pairs = (f"{json.dumps(k)} = {_toml_value(v)}" for k, v in value.items())
+        return "{" + ", ".join(pairs) + "}"
     raise TypeError(value)
 
 

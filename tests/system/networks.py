@@ -10,7 +10,7 @@ Gateway   host 10.1.0.2 ---- 10.1.0.1 polluxd 192.0.2.1 ==== 192.0.2.2, 192.0.2.
 
 Link      host 10.1.0.2 ---- 10.1.0.1 polluxd
 
-TapLink   scapy 10.1.0.2 ---- 10.1.0.1 polluxd          a tap of DPDK's: nothing of the kernel between
+TapLink   scapy 10.1.0.2 ---- 10.1.0.1 polluxd          DPDK's tap, no kernel between
 """
 import os
 

@@ -5,7 +5,7 @@ import contextlib
 import pytest
 from frames import BROADCAST, NO_MAC, moved
 from lab import wait_for
-from networks import Link, af_packet, interface
+from networks import Link, interface
 from scapy.layers.inet import ICMP, IP, UDP
 from scapy.layers.l2 import ARP, Ether
 

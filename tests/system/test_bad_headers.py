@@ -31,8 +31,8 @@ def patched(frame, at, value):
 
 
 def with_options(s, options):
-    """A UDP datagram whose IPv4 header has these bytes as options, padded to words. By hand, as scapy
-    refuses to build what is wrong."""
+    """A UDP datagram whose IPv4 header has these bytes as options, padded to words. By hand, as
+    scapy refuses to build what is wrong."""
     options += bytes(-len(options) % 4)
     frame = bytes(udp(s))
     frame = frame[:34] + options + frame[34:]
@@ -135,7 +135,7 @@ def test_has_its_own_reason(lab, router, what, build, reason):
 
 
 def test_a_burst_of_all_of_them(lab, router):
-    """All cases at once, in one burst or a few: each counted once, good packets between them sent."""
+    """All cases at once, in one burst or a few: each counted once, good packets go through."""
     expected = {}
     for _, _, reason in CASES:
         expected[reason] = expected.get(reason, 0) + 1
@@ -158,7 +158,7 @@ FRAGMENTS = [
 
 @pytest.mark.parametrize("what, build", FRAGMENTS, ids=[c[0] for c in FRAGMENTS])
 def test_fragment_for_us(lab, tap_link, what, build):
-    """Not reassembled. On a tap, as the kernel puts fragments together before AF_PACKET has them."""
+    """Not reassembled. On a tap: the kernel joins fragments before AF_PACKET has them."""
     moved, _ = tap_link.drops_of(tap_link.station_, build(tap_link.station_))
     assert moved == {"Ip4FragmentForUs": 1}
 

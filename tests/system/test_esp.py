@@ -7,7 +7,6 @@ from frames import icmp_of, moved
 from lab import run
 from networks import WAN_PEER_MAC
 from scapy.layers.inet import ICMP, IP, UDP
-from scapy.layers.ipsec import ESP
 from scapy.layers.l2 import Ether
 from scapy.utils import wrpcap
 
@@ -235,7 +234,8 @@ def test_rejected_is_counted_at_its_sa(lab, gateway, bits):
     peer = gateway.peers[bits]
     before = sa_shown(gateway, peer, "in")
     good = peer.seal(inner_packet(peer))
-    gateway.wan.exchange(good, good, forged_icv(peer), peer.seal(inner_packet(peer, src="10.9.0.1")),
+    gateway.wan.exchange(good, good, forged_icv(peer),
+                         peer.seal(inner_packet(peer, src="10.9.0.1")),
                          peer.seal_bytes(plaintext(peer, next_header=41)))
     after = sa_shown(gateway, peer, "in")
     assert after["packets"] - before["packets"] == 1
@@ -286,13 +286,14 @@ def test_a_forged_number_does_not_move_the_window(lab, gateway):
 def test_ttl_ends_before_the_tunnel(lab, gateway):
     """TTL 1 into the tunnel: time exceeded from the gateway, nothing on the cable."""
     peer = gateway.peers[256]
-    drops, answers = gateway.drops_of(gateway.lan, gateway.lan.ip(peer.inside, ttl=1) / UDP(dport=9))
+    drops, answers = gateway.drops_of(gateway.lan,
+                                      gateway.lan.ip(peer.inside, ttl=1) / UDP(dport=9))
     assert drops == {"Ip4TtlExpired": 1}
     assert any(icmp_of(f, kind=11) for f in answers)
 
 
 def test_no_outbound_sa(lab, gateway):
-    """Without its SA a tunnel sends nothing, least of all in the clear; with a new one it goes on."""
+    """Without its SA a tunnel sends nothing, least of all in the clear; with a new one it does."""
     peer = gateway.peers[256]
     spi = peer.spi_from_gateway
     gateway.daemon.plx("ipsec", "sa", "del", peer.name, "out", str(spi))

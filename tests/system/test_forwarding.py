@@ -23,7 +23,7 @@ def test_ping_across(lab, router, size):
 
 
 def test_ttl_and_checksum(lab, router):
-    """The TTL goes down by one, the header checksum follows, the rest is untouched (RFC 1812 5.3.1)."""
+    """TTL less one, the header checksum follows, the rest is untouched (RFC 1812 5.3.1)."""
     router.b.tap.drain()
     sent = router.a.ip(HOST_B, ttl=17, id=0x1234, tos=0x48) / UDP(sport=7, dport=9) / b"as it was"
     router.a.exchange(sent)

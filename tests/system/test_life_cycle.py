@@ -229,7 +229,7 @@ def test_missing_configuration(lab):
 
 
 def test_configuration_that_cannot_be_done(lab, host):
-    """A file that is well-formed, but asks for what does not exist: nothing is left of the attempt."""
+    """Well-formed, but it asks for what does not exist: nothing is left of the attempt."""
     daemon = Polluxd(lab, host.gw, {
         **Host.CONFIG, "route": [{"prefix": "10.9.0.0/16", "interface": "ipsec9"}]})
     assert daemon.process.wait(GENEROUS_S) == 1

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""plx against a running daemon: every command, its text and its JSON, its exit status; changes under
-traffic; and that keys show nowhere."""
+"""plx against a running daemon: every command, its text and its JSON, its exit status; changes
+under traffic; and that keys show nowhere."""
 import contextlib
 import json
 import os
@@ -11,6 +11,7 @@ import signal
 import pytest
 from lab import LabError, program, run, wait_for
 from networks import interface
+from scapy.layers.inet import IP, UDP
 
 COMMANDS = [
     (["ifconfig"], "lan0"),
@@ -71,9 +72,9 @@ REFUSED = [
 @pytest.mark.parametrize("words, said", REFUSED, ids=[" ".join(c[0]) for c in REFUSED])
 def test_refused_with_status_1_and_nothing_changed(lab, router, words, said):
     def world():
-        return [router.daemon.plx(*what) for what in
-                (["ifconfig"], ["sysctl"], ["ipsec", "tunnel", "show"], ["ipsec", "sa", "show"])] + \
-            [[r["prefix"] for r in router.daemon.plx("route", "show")]]
+        shown = [router.daemon.plx(*what) for what in
+                 (["ifconfig"], ["sysctl"], ["ipsec", "tunnel", "show"], ["ipsec", "sa", "show"])]
+        return shown, [r["prefix"] for r in router.daemon.plx("route", "show")]
 
     before = world()
     done = router.daemon.run_plx(*words)
@@ -189,7 +190,6 @@ def test_ping_from_the_stack(lab, router):
 def test_sas_come_and_go_under_traffic(lab, gateway):
     """SAs of another SPI are added and removed while the tunnel carries packets."""
     peer = gateway.peers[256]
-    from scapy.layers.inet import IP, UDP
     before = gateway.daemon.plx("ipsec", "sa", "show")
     gateway.wan.exchange(peer.seal(IP(src=peer.inside, dst="10.1.0.2") / UDP(dport=9)))
     received = 0
@@ -213,8 +213,8 @@ BAD_KEYS = [
 @pytest.mark.parametrize("what, key", BAD_KEYS, ids=[c[0] for c in BAD_KEYS])
 def test_bad_keys(lab, gateway, what, key):
     """Refused, and not repeated in what is said."""
-    done = gateway.daemon.run_plx("ipsec", "sa", "add", "ipsec0", "in", "0x6000", "aes-gcm-256", "-",
-                                  input=key)
+    done = gateway.daemon.run_plx("ipsec", "sa", "add", "ipsec0", "in", "0x6000", "aes-gcm-256",
+                                  "-", input=key)
     assert done.returncode == 1
     assert not key or key[:16] not in done.stdout + done.stderr
     assert not any(sa["spi"] == "0x00006000" for sa in gateway.daemon.plx("ipsec", "sa", "show"))
