@@ -133,8 +133,9 @@ class Namespace:
         self.role = role
         self.name = f"{PREFIX}-{os.getpid()}-{role}"
         self._lab = lab
-        run("ip", "netns", "add", self.name)
+        # Before it is there: an interrupt may come between the two.
         lab.on_close(_remove_namespace, self.name)
+        run("ip", "netns", "add", self.name)
         # No IPv6: the kernel's own router solicitations would be on every cable.
         for scope in ("all", "default"):
             self.sysctl(f"net.ipv6.conf.{scope}.disable_ipv6", 1)
@@ -345,7 +346,7 @@ class Polluxd:
 class Lab:
     """Everything of one run. Undone in reverse order at the end, however it ends."""
 
-    _SIGNALS = (signal.SIGTERM, signal.SIGHUP)
+    _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
     def __init__(self):
         self.daemons = []
@@ -358,12 +359,18 @@ class Lab:
         if os.geteuid() != 0:
             raise LabError("network namespaces need root: run with sudo")
         sweep()
+        blocked = signal.pthread_sigmask(signal.SIG_BLOCK, self._SIGNALS)
         if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, *self._SIGNALS):
+            for number in self._SIGNALS:
                 self._old_handlers[number] = signal.signal(number, self._interrupt)
         self._folder = pathlib.Path(tempfile.mkdtemp(prefix=f"{PREFIX}-{os.getpid()}-"))
         self._folder.chmod(0o711)  # a daemon that gives up root still gets to its own
         self._stack.callback(shutil.rmtree, self._folder, ignore_errors=True)
+        try:
+            signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+        except Interrupted:  # it came meanwhile
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *_):
