@@ -27,7 +27,7 @@ struct Inbound {
   std::uint16_t outer_len, text_len, inner_len;
   core::InterfaceId interface;
   std::uint8_t outer_tos;
-  bool genuine;  ///< the ICV held
+  bool accepted;  ///< by the replay window
 
   [[nodiscard]] MutBytes text() const noexcept { return {esp + kEspFrontLen, text_len}; }
 };
@@ -61,7 +61,7 @@ void parse(core::Worker& w, core::Burst& in, Batch& batch, Spis& spi) noexcept {
                 .inner_len = 0,
                 .interface = core::kNoInterface,
                 .outer_tos = ip->tos(),
-                .genuine = false});
+                .accepted = false});
   }
 }
 
@@ -78,36 +78,31 @@ void find_sas(const IpsecConfig& config, Batch& batch, const Spis& spi) noexcept
   }
 }
 
-/// Step 3. An SA whose tunnel is not in this snapshot counts as none.
-Verdict judge_sa(const IpsecConfig& config, Inbound& p) noexcept {
+/// Steps 3 and 4. An SA whose tunnel is not in this snapshot counts as none. The sequence number is
+/// judged before the work of decryption is spent on the packet.
+Verdict judge_header(const IpsecConfig& config, Inbound& p) noexcept {
   if (p.sa == nullptr || p.sa->tunnel >= config.tunnels.size()) return DropReason::EspNoSa;
   p.interface = config.tunnels[p.sa->tunnel].interface;
   if (p.interface == core::kNoInterface) return DropReason::EspNoSa;
-  p.sa->replay.prefetch(p.sequence);
   if (p.src != p.sa->src || p.dst != p.sa->dst) return DropReason::EspWrongEndpoint;
-  return {};
-}
-
-/// Step 4. Before the work of decryption is spent on it (RFC 4303 section 3.4.3).
-Verdict judge_sequence(const Inbound& p) noexcept {
   if (!p.sa->replay.check(p.sequence)) return DropReason::EspReplayed;
   return {};
 }
 
 /// Step 5.
-bool open(MbEngine& engine, const Inbound& p) noexcept {
+Verdict open(MbEngine& engine, const Inbound& p) noexcept {
   const GcmNonce nonce{p.sa->salt, load_native64(p.esp + EspView::kHeaderLen)};
   const MutBytes text = p.text();
-  return engine.open(p.sa->algorithm, p.sa->key, nonce, Bytes{p.esp, EspView::kHeaderLen}, text,
-                     text.data() + text.size());
+  if (!engine.open(p.sa->algorithm, p.sa->key, nonce, Bytes{p.esp, EspView::kHeaderLen}, text,
+                   text.data() + text.size()))
+    return DropReason::EspBadIcv;
+  return {};
 }
 
 /// Step 6. Only now may the window move. It is asked again: the same number may have come twice in
 /// this burst, or by another worker.
-Verdict accept_number(const Inbound& p) noexcept {
-  if (!p.genuine) return DropReason::EspBadIcv;
-  if (!p.sa->replay.commit(p.sequence)) return DropReason::EspReplayed;
-  return {};
+void take_numbers(Inbound* first, Inbound* last) noexcept {
+  first->sa->replay.commit(first, last);
 }
 
 bool admits(const Tunnel& tunnel, const proto::Ip4View& inner) noexcept {
@@ -131,8 +126,9 @@ void propagate_ecn(MutBytes header, std::uint8_t outer_ecn) noexcept {
       proto::update_checksum(proto::load_be16(header, 10), was, proto::load_be16(header, 0)));
 }
 
-/// Step 7. Authenticated is not well-formed, and not allowed either (RFC 4301 section 5.2).
+/// Steps 6 and 7. Authenticated is not well-formed, and not allowed either (RFC 4301 section 5.2).
 Verdict judge_inner(const Tunnel& tunnel, Inbound& p) noexcept {
+  if (!p.accepted) return DropReason::EspReplayed;
   const MutBytes text = p.text();
   const auto trailer = proto::EspTrailerView::parse(text);
   if (!trailer) return DropReason::EspBadPadding;
@@ -184,8 +180,8 @@ void count_dropped(SaCounters& c, DropReason why) noexcept {
 //  2. the SA by its SPI (3.4.2);
 //  3. its outer addresses must be the packet's (RFC 4301 section 4.1: the SA is for that peer);
 //  4. replay check, which changes nothing (3.4.3);
-//  5. ICV and decryption, in place (3.4.4, RFC 4106);
-//  6. the ICV must have held; the replay window takes the number;
+//  5. decryption in place; the ICV must hold (3.4.4, RFC 4106);
+//  6. the replay window takes the number, unless it has it by now;
 //  7. padding, next header, inner header, selectors (RFC 4301 section 5.2), congestion marks;
 //  8. counters; the outer headers are cut off.
 void esp_input(core::Worker& w, EspShard& shard, const IpsecConfig& config, core::Burst& in,
@@ -200,10 +196,9 @@ void esp_input(core::Worker& w, EspShard& shard, const IpsecConfig& config, core
   Spis spi;
   parse(w, in, batch, spi);
   find_sas(config, batch, spi);
-  batch.sift([&](Inbound& p) { return judge_sa(config, p); }, drop);
-  batch.sift(judge_sequence, drop);
-  for (Inbound& p : batch) p.genuine = open(*shard.engine, p);
-  batch.sift(accept_number, drop);
+  batch.sift([&](Inbound& p) { return judge_header(config, p); }, drop);
+  batch.sift([&](const Inbound& p) { return open(*shard.engine, p); }, drop);
+  batch.for_each_run(take_numbers);
   batch.sift([&](Inbound& p) { return judge_inner(config.tunnels[p.sa->tunnel], p); }, drop);
   batch.for_each_run(
       [&](const Inbound* first, const Inbound* last) { count_passed(w, shard, first, last); });

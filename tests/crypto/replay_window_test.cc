@@ -134,6 +134,34 @@ protected:
   }
 };
 
+TEST_P(ReplayModel, WholeRunsAtOnce) {
+  struct Item {
+    std::uint32_t sequence;
+    bool accepted;
+  };
+  const std::uint32_t size = GetParam();
+  ReplayWindow window{size};
+  Model model{size};
+  std::mt19937 random{4};
+  for (unsigned burst = 0; burst < 3000; ++burst) {
+    std::vector<Item> run(random() % 64);
+    std::uint32_t next = model.top();
+    for (Item& item : run) {
+      // Mostly in order; with repetitions, steps back over one or more blocks, and gaps.
+      next = random() % 8 != 0
+                 ? next + 1
+                 : next + 40 - std::min(next, static_cast<std::uint32_t>(random() % 120));
+      item = {next, false};
+    }
+    window.commit(run.data(), run.data() + run.size());
+    for (const Item& item : run) {
+      ASSERT_EQ(item.accepted, model.accepts(item.sequence)) << burst << ", " << item.sequence;
+      if (item.accepted) model.take(item.sequence);
+    }
+    ASSERT_EQ(window.highest(), model.top());
+  }
+}
+
 TEST_P(ReplayModel, FromTheFirstNumber) {
   walk(1, 1, 60000);
 }
