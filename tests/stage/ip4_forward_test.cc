@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "proto/ip4_forward.hh"
+
+#include "tests/stage/stage_lab.hh"
+
+namespace {
+using core::Stage;
+using namespace test;
+
+class Ip4Forward : public StageLab {
+protected:
+  void run(core::Burst& in, std::uint32_t dst) {
+    proto::RoutedBurst routed, out;
+    core::NotedBurst<proto::Icmp4Cause> refused;
+    for (rte_mbuf* m : in.take()) routed.push(m, &hop_to(dst));
+    proto::ip4_forward(worker, routed, out, refused);
+    for (std::size_t i = 0; i < out.size(); ++i) EXPECT_EQ(out.notes()[i], &hop_to(dst));
+    collect("out", out);
+    collect(refused);
+  }
+};
+
+TEST_F(Ip4Forward, Table) {
+  const auto sized = [](std::size_t total, Ip4 f = {}) { return ip4(f, pattern(total - 20)); };
+  check(Stage::Ip4Forward,
+        {
+            {.name = "Ttl64", .packet = ip4({.ttl = 64}, pattern(20)), .next = "out"},
+            {.name = "Ttl255", .packet = ip4({.ttl = 255}, pattern(20)), .next = "out"},
+            {.name = "Ttl2", .packet = ip4({.ttl = 2}, pattern(20)), .next = "out"},
+            {.name = "Ttl1",
+             .packet = ip4({.ttl = 1}, pattern(20)),
+             .next = "refused Ip4TtlExpired 11/0"},
+            {.name = "Ttl0",
+             .packet = ip4({.ttl = 0}, pattern(20)),
+             .next = "refused Ip4TtlExpired 11/0"},
+            {.name = "FitsExactly", .packet = sized(1400), .next = "out"},
+            {.name = "FitsExactlyWithDf",
+             .packet = sized(1400, {.dont_fragment = true}),
+             .next = "out"},
+            {.name = "OneByteTooMuch",
+             .packet = sized(1401),
+             .next = "refused Ip4NeedsFragmentation 3/4, MTU 1400"},
+            {.name = "OneByteTooMuchWithDf",
+             .packet = sized(1401, {.dont_fragment = true}),
+             .next = "refused Ip4TooBig 3/4, MTU 1400"},
+            {.name = "TtlIsLookedAtFirst",
+             .packet = sized(1401, {.ttl = 1}),
+             .next = "refused Ip4TtlExpired 11/0"},
+        },
+        [&](core::Burst& in) { run(in, ip("10.1.2.3")); });
+}
+
+TEST_F(Ip4Forward, TunnelsHaveAnMtuToo) {
+  check(Stage::Ip4Forward,
+        {
+            {.name = "Fits", .packet = ip4({}, pattern(1280)), .next = "out"},
+            {.name = "TooMuch",
+             .packet = ip4({.dont_fragment = true}, pattern(1281)),
+             .next = "refused Ip4TooBig 3/4, MTU 1300"},
+        },
+        [&](core::Burst& in) { run(in, ip("10.2.2.3")); });
+}
+
+TEST_F(Ip4Forward, OnlyTtlAndChecksumChange) {
+  // Identifications that bring the checksum to every edge of RFC 1624's arithmetic.
+  for (unsigned id = 0; id <= 0xffff; id += 0x101) {
+    Ip4 f{.tos = 0x2e, .id = static_cast<std::uint16_t>(id), .dont_fragment = true, .ttl = 9};
+    core::Burst in;
+    in.push(pool.make(ip4_udp(f, {}, pattern(30))));
+    run(in, ip("10.1.2.3"));
+    f.ttl = 8;
+    ASSERT_EQ(settle(Stage::Ip4Forward, 1).only("out"), ip4_udp(f, {}, pattern(30))) << id;
+  }
+}
+
+TEST_F(Ip4Forward, RefusedPacketsAreUnchanged) {
+  const Packet packet = ip4({.ttl = 1}, pattern(30));
+  core::Burst in;
+  in.push(pool.make(packet));
+  run(in, ip("10.1.2.3"));
+  EXPECT_EQ(settle(Stage::Ip4Forward, 1).only("refused Ip4TtlExpired 11/0"), packet);
+}
+}  // namespace
