@@ -6,13 +6,33 @@
 #include <rte_rib.h>
 
 namespace proto {
+namespace {
+/// Prefixes beyond the limit that are there for the time of one change only.
+constexpr std::uint32_t kSpare = 4;
+
+/// Whether `p` goes to the end of the address space and longer prefixes lie in it.
+bool reaches_end_over_others(rte_rib* rib, Ip4Prefix p) noexcept {
+  if (p.broadcast() != ~std::uint32_t{0}) return false;
+  const auto next = [&](rte_rib_node* last) {
+    return rte_rib_get_nxt(rib, p.address, p.length, last, RTE_RIB_GET_NXT_COVER);
+  };
+  std::uint8_t length = 0;
+  rte_rib_node* first = next(nullptr);
+  if (first != nullptr && rte_rib_get_depth(first, &length) == 0 && length == p.length)
+    first = next(first);
+  return first != nullptr;
+}
+}  // namespace
+
 core::Expected<std::unique_ptr<Fib4>> Fib4::create(const char* name, Limits limits,
                                                    core::Rcu& rcu) {
+  if (limits.routes == 0)
+    return core::Error{core::Errc::Invalid, "route table for 0 prefixes: expected 1 or more"};
   // Two-byte entries (32 MiB in all) hold 15 bits of next hop: NextHopTable's limit.
   rte_fib_conf conf{};
   conf.type = RTE_FIB_DIR24_8;
   conf.default_nh = NextHopTable::kNoRoute;
-  conf.max_routes = static_cast<int>(limits.routes);
+  conf.max_routes = static_cast<int>(limits.routes + kSpare);
   conf.dir24_8.nh_sz = RTE_FIB_DIR24_8_2B;
   conf.dir24_8.num_tbl8 = limits.groups;
   rte_fib* fib = rte_fib_create(name, SOCKET_ID_ANY, &conf);
@@ -40,17 +60,16 @@ core::Expected<> Fib4::set(Ip4Prefix prefix, NextHopId next_hop) {
     return core::Error{core::Errc::Full, fmt::format("route table is full: {} of {} prefixes",
                                                      used_, limits_.routes)};
   wait_for_freed_groups();
-  if (const int rc = add(p, next_hop); rc != 0)
+  const bool odd = reaches_end_over_others(rte_fib_get_rib(fib_.get()), p);
+  if (const int rc = odd ? write_to_end(p, next_hop) : add(p, next_hop); rc != 0)
     return core::Error{
         core::Errc::Full,
         rc == -ENOSPC && p.length > 24
             ? fmt::format("route table is full: all {} groups of prefixes longer than /24 are used",
                           limits_.groups)
             : fmt::format("route table refuses {}: {}", to_string(p), rte_strerror(-rc))};
-  if (there)
-    may_have_freed_ = true;  // equal entries of a group may have been folded into one
-  else
-    ++used_;
+  if (there || odd) may_have_freed_ = true;  // equal entries of a group may have become one
+  if (!there) ++used_;
   return core::Done{};
 }
 
@@ -79,10 +98,58 @@ int Fib4::add(Ip4Prefix p, NextHopId next_hop) noexcept {
   return rc;
 }
 
+// Where two prefixes below the changed one touch and the second reaches the end of the address
+// space, as 224/4 and 240/4 do below a default route, rte_fib (22.11) writes the new next hop over
+// the whole table. So it never sees such a change: it is made of halves that end earlier. Each is
+// added and, once the prefix itself says the same, taken away, which leaves the entries as they
+// are.
+int Fib4::write_to_end(Ip4Prefix p, NextHopId next_hop) noexcept {
+  rte_fib* const fib = fib_.get();
+  rte_rib* const rib = rte_fib_get_rib(fib);
+  rte_rib_node* node = rte_rib_lookup_exact(rib, p.address, p.length);
+  std::uint64_t old = NextHopTable::kNoRoute;
+  if (node != nullptr) {
+    (void)rte_rib_get_nh(node, &old);
+  } else {
+    node = rte_rib_insert(rib, p.address, p.length);
+    if (node == nullptr) return -rte_errno;
+    if (const rte_rib_node* const parent = rte_rib_lookup_parent(node))
+      (void)rte_rib_get_nh(parent, &old);
+  }
+  const auto write = [&](Ip4Prefix part) {
+    if (old == next_hop || rte_rib_lookup_exact(rib, part.address, part.length) != nullptr) return;
+    (void)rte_rib_set_nh(node, old);
+    (void)rte_fib_add(fib, part.address, part.length, next_hop);
+    (void)rte_rib_set_nh(node, next_hop);
+    (void)rte_fib_delete(fib, part.address, part.length);
+  };
+  Ip4Prefix rest = p;
+  do {
+    const auto length = static_cast<std::uint8_t>(rest.length + 1);
+    write({rest.address, length});
+    rest = {rest.broadcast() & Ip4Prefix{0, length}.mask(), length};
+  } while (rte_rib_lookup_exact(rib, rest.address, rest.length) == nullptr &&
+           reaches_end_over_others(rib, rest));
+  write(rest);
+  (void)rte_rib_set_nh(node, next_hop);
+  return 0;
+}
+
 void Fib4::remove(Ip4Prefix prefix) {
   const Ip4Prefix p = prefix.network();
   wait_for_freed_groups();
-  if (rte_fib_delete(fib_.get(), p.address, p.length) == 0) --used_;
+  rte_rib* const rib = rte_fib_get_rib(fib_.get());
+  if (reaches_end_over_others(rib, p)) {
+    const rte_rib_node* const parent =
+        rte_rib_lookup_parent(rte_rib_lookup_exact(rib, p.address, p.length));
+    std::uint64_t uncovered = NextHopTable::kNoRoute;
+    if (parent != nullptr) (void)rte_rib_get_nh(parent, &uncovered);
+    (void)write_to_end(p, static_cast<NextHopId>(uncovered));
+    rte_rib_remove(rib, p.address, p.length);
+    --used_;
+  } else if (rte_fib_delete(fib_.get(), p.address, p.length) == 0) {
+    --used_;
+  }
   may_have_freed_ = true;
 }
 

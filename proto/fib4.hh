@@ -45,6 +45,7 @@ private:
   Fib4(rte_fib* fib, Limits limits, core::Rcu& rcu) : fib_{fib}, limits_{limits}, rcu_{rcu} {}
   void wait_for_freed_groups() noexcept;
   [[nodiscard]] int add(Ip4Prefix p, NextHopId next_hop) noexcept;
+  [[nodiscard]] int write_to_end(Ip4Prefix p, NextHopId next_hop) noexcept;
 
   std::unique_ptr<rte_fib, Free> fib_;
   Limits limits_;

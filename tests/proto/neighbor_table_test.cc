@@ -193,7 +193,7 @@ TEST_F(NeighborTableTest, UsedOneThatIsSilentIsAskedForByAllMeansThenFails) {
   reachable();
   send_packet();
   at(89.9);
-  std::vector<Asked> asked = at(95.95);
+  std::vector<Asked> asked = at(95.9);
   const Asked unicast{kHost, mac(9)}, broadcast{kHost, {}};
   EXPECT_EQ(asked,
             (std::vector<Asked>{unicast, unicast, unicast, broadcast, broadcast, broadcast}));
