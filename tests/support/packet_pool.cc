@@ -19,95 +19,96 @@ namespace {
   std::abort();
 }
 
+constexpr const char* kOpsName = "pollux_test";
+}  // namespace
+
 /// The free mbufs of one pool, last in first out.
-struct FreeList {
+struct PacketPool::FreeList {
   std::mutex lock;
   std::vector<void*> free;
   std::size_t element_size = 0;
   bool guard =
       false;  ///< free mbufs are poisoned; off while DPDK sets the pool up or takes it down
+
+  void set_guard(bool on) {
+    const std::lock_guard hold{lock};
+    guard = on;
+    for (void* object : free) {
+      if (on)
+        ASAN_POISON_MEMORY_REGION(object, element_size);
+      else
+        ASAN_UNPOISON_MEMORY_REGION(object, element_size);
+    }
+  }
 };
-FreeList& list_of(const rte_mempool* pool) {
-  return *static_cast<FreeList*>(pool->pool_data);
-}
 
-int ops_alloc(rte_mempool* pool) {
-  auto* list = new FreeList;
-  list->free.reserve(pool->size);
-  list->element_size = pool->elt_size;
-  pool->pool_data = list;
-  return 0;
-}
-void ops_free(rte_mempool* pool) {
-  delete static_cast<FreeList*>(pool->pool_data);
-}
-int ops_enqueue(rte_mempool* pool, void* const* objects, unsigned n) {
-  FreeList& list = list_of(pool);
-  const std::lock_guard hold{list.lock};
-  for (void* object : std::span{objects, n}) {
-    if (list.guard) ASAN_POISON_MEMORY_REGION(object, list.element_size);
-    list.free.push_back(object);
+struct PacketPool::Ops {
+  static FreeList& list_of(const rte_mempool* pool) {
+    return *static_cast<FreeList*>(pool->pool_data);
   }
-  return 0;
-}
-int ops_dequeue(rte_mempool* pool, void** objects, unsigned n) {
-  FreeList& list = list_of(pool);
-  const std::lock_guard hold{list.lock};
-  if (list.free.size() < n) return -ENOBUFS;
-  for (void*& object : std::span{objects, n}) {
-    object = list.free.back();
-    list.free.pop_back();
-    ASAN_UNPOISON_MEMORY_REGION(object, list.element_size);
+  static int alloc(rte_mempool* pool) {
+    auto* list = new FreeList;
+    list->free.reserve(pool->size);
+    list->element_size = pool->elt_size;
+    pool->pool_data = list;
+    return 0;
   }
-  return 0;
-}
-unsigned ops_count(const rte_mempool* pool) {
-  FreeList& list = list_of(pool);
-  const std::lock_guard hold{list.lock};
-  return static_cast<unsigned>(list.free.size());
-}
-constexpr const char* kOpsName = "pollux_test";
-
-/// Registers the functions above with DPDK's mempool library, once.
-void register_ops() {
-  static const int index = [] {
-    rte_mempool_ops ops{};
-    std::snprintf(ops.name, sizeof ops.name, "%s", kOpsName);
-    ops.alloc = ops_alloc;
-    ops.free = ops_free;
-    ops.enqueue = ops_enqueue;
-    ops.dequeue = ops_dequeue;
-    ops.get_count = ops_count;
-    return rte_mempool_register_ops(&ops);
-  }();
-  if (index < 0) give_up("cannot register the pool's functions");
-}
-
-void guard(FreeList& list, bool on) {
-  const std::lock_guard hold{list.lock};
-  list.guard = on;
-  for (void* object : list.free) {
-    if (on)
-      ASAN_POISON_MEMORY_REGION(object, list.element_size);
-    else
+  static void free(rte_mempool* pool) { delete static_cast<FreeList*>(pool->pool_data); }
+  static int enqueue(rte_mempool* pool, void* const* objects, unsigned n) {
+    FreeList& list = list_of(pool);
+    const std::lock_guard hold{list.lock};
+    for (void* object : std::span{objects, n}) {
+      if (list.guard) ASAN_POISON_MEMORY_REGION(object, list.element_size);
+      list.free.push_back(object);
+    }
+    return 0;
+  }
+  static int dequeue(rte_mempool* pool, void** objects, unsigned n) {
+    FreeList& list = list_of(pool);
+    const std::lock_guard hold{list.lock};
+    if (list.free.size() < n) return -ENOBUFS;
+    for (void*& object : std::span{objects, n}) {
+      object = list.free.back();
+      list.free.pop_back();
       ASAN_UNPOISON_MEMORY_REGION(object, list.element_size);
+    }
+    return 0;
   }
-}
-}  // namespace
+  static unsigned count(const rte_mempool* pool) {
+    FreeList& list = list_of(pool);
+    const std::lock_guard hold{list.lock};
+    return static_cast<unsigned>(list.free.size());
+  }
+  /// Makes the functions above known to DPDK's mempool library, once.
+  static void enlist() {
+    static const int index = [] {
+      rte_mempool_ops ops{};
+      std::snprintf(ops.name, sizeof ops.name, "%s", kOpsName);
+      ops.alloc = alloc;
+      ops.free = free;
+      ops.enqueue = enqueue;
+      ops.dequeue = dequeue;
+      ops.get_count = count;
+      return rte_mempool_register_ops(&ops);
+    }();
+    if (index < 0) give_up("cannot register the pool's functions");
+  }
+};
 
 PacketPool::PacketPool(unsigned size, std::uint16_t data_room) {
   static std::atomic<unsigned> made{0};
-  register_ops();
+  Ops::enlist();
   const std::string name = "test_pool" + std::to_string(made++);
   // No per-lcore cache: the count of free mbufs is exact, and freed ones are poisoned at once.
   pool_ =
       rte_pktmbuf_pool_create_by_ops(name.c_str(), size, 0, 0, data_room, SOCKET_ID_ANY, kOpsName);
   if (pool_ == nullptr) give_up("cannot make a packet pool");
-  guard(list_of(pool_), true);
+  list_ = &Ops::list_of(pool_);
+  list_->set_guard(true);
 }
 
 PacketPool::~PacketPool() {
-  guard(list_of(pool_), false);
+  list_->set_guard(false);
   rte_mempool_free(pool_);
 }
 
