@@ -26,10 +26,10 @@ enum pollux_option_type {
 
 /** One option of a driver, checked by polluxd before open() is called. */
 struct pollux_option {
-  const char *name;
+  const char* name;
   enum pollux_option_type type;
-  const char *default_value; /**< NULL: the option is required; "": optional without default */
-  const char *help;          /**< one line */
+  const char* default_value; /**< NULL: the option is required; "": optional without default */
+  const char* help;          /**< one line */
 };
 
 /** A checked option; values that were not given carry the default. */
@@ -39,17 +39,17 @@ struct pollux_option_value {
 
 /** What open() is asked for. Valid during the call only. */
 struct pollux_port_request {
-  const char *name; /**< unique in the process: "pollux" and a number; for the device's own name */
-  const struct pollux_option_value *options; /**< every declared option, in declared order */
+  const char* name; /**< unique in the process: "pollux" and a number; for the device's own name */
+  const struct pollux_option_value* options; /**< every declared option, in declared order */
   size_t n_options;
-  uint16_t queues;             /**< wanted receive and transmit queues, 1 or more */
-  uint16_t mtu;                /**< bytes of IP packet; 0: the device's default */
-  struct rte_mempool *pool;    /**< where received packets come from */
+  uint16_t queues;          /**< wanted receive and transmit queues, 1 or more */
+  uint16_t mtu;             /**< bytes of IP packet; 0: the device's default */
+  struct rte_mempool* pool; /**< where received packets come from */
 };
 
 /** Receives into or sends from `packets`. @return how many; tx owns those and frees them.
  * One thread at a time per queue. */
-typedef uint16_t (*pollux_burst_fn)(void *port, uint16_t queue, struct rte_mbuf **packets,
+typedef uint16_t (*pollux_burst_fn)(void* port, uint16_t queue, struct rte_mbuf** packets,
                                     uint16_t n);
 
 enum pollux_capability {
@@ -58,14 +58,14 @@ enum pollux_capability {
 
 /** A started port. */
 struct pollux_port {
-  void *port; /**< first argument of every call below */
+  void* port; /**< first argument of every call below */
   pollux_burst_fn rx, tx;
   uint8_t mac[6];
-  uint16_t mtu; /**< bytes of IP packet */
+  uint16_t mtu;                  /**< bytes of IP packet */
   uint16_t rx_queues, tx_queues; /**< fewer than wanted where the device has no more; more where an
                                   * option asked for more. Every receive queue must be polled. */
-  uint32_t capabilities; /**< of enum pollux_capability */
-  char device[64];       /**< what stands behind it: "0000:03:00.0", "veth0", a socket */
+  uint32_t capabilities;         /**< of enum pollux_capability */
+  char device[64];               /**< what stands behind it: "0000:03:00.0", "veth0", a socket */
 };
 
 struct pollux_link {
@@ -81,21 +81,21 @@ struct pollux_port_stats {
 struct pollux_driver {
   uint32_t abi; /**< POLLUX_DRIVER_ABI */
   const char *name, *description;
-  const struct pollux_option *options;
+  const struct pollux_option* options;
   size_t n_options;
   /** Configures and starts a device. @return 0 and *out, or a negative errno, with a sentence in
    * `error`, and everything undone. */
-  int (*open)(const struct pollux_port_request *request, struct pollux_port *out, char *error,
+  int (*open)(const struct pollux_port_request* request, struct pollux_port* out, char* error,
               size_t error_size);
   /** Stops, closes and frees. No thread may be in rx or tx, and none may call them again. */
-  void (*close)(void *port);
-  int (*link)(void *port, struct pollux_link *out);
-  int (*set_mtu)(void *port, uint16_t mtu);
-  int (*stats)(void *port, struct pollux_port_stats *out);
+  void (*close)(void* port);
+  int (*link)(void* port, struct pollux_link* out);
+  int (*set_mtu)(void* port, uint16_t mtu);
+  int (*stats)(void* port, struct pollux_port_stats* out);
 };
 
 /** The one symbol of a driver object. */
-const struct pollux_driver *pollux_driver_entry(void);
+const struct pollux_driver* pollux_driver_entry(void);
 #define POLLUX_DRIVER_ENTRY_SYMBOL "pollux_driver_entry"
 
 #ifdef __cplusplus

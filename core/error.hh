@@ -7,7 +7,8 @@
 #include "core/result.hh"
 
 namespace core {
-/// Why a request of the management side cannot be done. The state is unchanged when one is returned.
+/// Why a request of the management side cannot be done. The state is unchanged when one is
+/// returned.
 enum class Errc : std::uint8_t {
   Invalid,       ///< malformed or out of range: the caller can correct it
   NotFound,      ///< no such interface, route, neighbour, SA ...

@@ -32,9 +32,9 @@ struct Interface {
   std::uint16_t mtu = 0;  ///< bytes of IP packet
   void* port = nullptr;   ///< first argument of rx and tx
   pollux_burst_fn rx = nullptr, tx = nullptr;
-  bool rx_checksum = false;         ///< the device marks bad IPv4 checksums
-  std::vector<TxQueue> tx_queues;   ///< by worker index
-  std::string name;                 ///< for the manager
+  bool rx_checksum = false;        ///< the device marks bad IPv4 checksums
+  std::vector<TxQueue> tx_queues;  ///< by worker index
+  std::string name;                ///< for the manager
 };
 
 /// By InterfaceId; slots of Kind::None are free.

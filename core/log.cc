@@ -24,7 +24,9 @@ constexpr const char* name(Level level) noexcept {
 }
 }  // namespace
 
-void set_level(Level level) noexcept { threshold().store(level, std::memory_order_relaxed); }
+void set_level(Level level) noexcept {
+  threshold().store(level, std::memory_order_relaxed);
+}
 
 void write(Level level, const std::string& line) {
   if (level > threshold().load(std::memory_order_relaxed)) return;

@@ -10,5 +10,7 @@ using MacAddress = std::array<std::uint8_t, 6>;
 inline constexpr MacAddress kBroadcastMac{0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
 
 /// True for multicast and broadcast addresses (the I/G bit).
-[[nodiscard]] constexpr bool is_group(const MacAddress& a) noexcept { return (a[0] & 1) != 0; }
+[[nodiscard]] constexpr bool is_group(const MacAddress& a) noexcept {
+  return (a[0] & 1) != 0;
+}
 }  // namespace core

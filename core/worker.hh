@@ -82,28 +82,36 @@ struct alignas(RTE_CACHE_LINE_SIZE) Worker {
     c.packets.add(n);
   }
   /// Ends a packet that must not go on. With consume(), the only place that frees a received mbuf.
-  void drop(rte_mbuf* m, DropReason why) noexcept {
-    drops[static_cast<std::size_t>(why)].add(1);
-    rte_pktmbuf_free(m);
-  }
+  /// Out of line: it is the rare way, and rte_pktmbuf_free() is large.
+  void drop(rte_mbuf* m, DropReason why) noexcept;
   void drop_all(Burst& b, DropReason why) noexcept {
     for (rte_mbuf* m : b.take()) drop(m, why);
   }
   /// Ends a packet that has done what it was sent for.
-  void consume(rte_mbuf* m) noexcept {
-    consumed.add(1);
-    rte_pktmbuf_free(m);
-  }
+  void consume(rte_mbuf* m) noexcept;
   void post(const Event& e) noexcept {
     if (!events.push(e)) events_lost.add(1);
   }
 };
 
-/// Queues a finished Ethernet frame for `id`; sends when 64 are together. Ends the packet.
+/// Sends or hands over what is queued for `id`.
 /// Drops: InterfaceGone, TxQueueFull, HandoffFull.
-void transmit(Worker& w, const InterfaceTable& interfaces, InterfaceId id, rte_mbuf* m) noexcept;
+void flush_tx(Worker& w, const InterfaceTable& interfaces, InterfaceId id) noexcept;
 
 /// Sends all that transmit() has queued; at the end of every iteration, before the quiescent
 /// report, so that nothing for a departing port is held across it.
 void flush_tx(Worker& w, const InterfaceTable& interfaces) noexcept;
+
+/// Queues a finished Ethernet frame for `id`; sends when 64 are together. Ends the packet.
+/// @pre id < interfaces.size(). Drops: as flush_tx().
+inline void transmit(Worker& w, const InterfaceTable& interfaces, InterfaceId id,
+                     rte_mbuf* m) noexcept {
+  TxBuffer& buffer = w.tx[id];
+  if (!buffer.listed) {
+    buffer.listed = true;
+    w.tx_pending.push_back(id);  // never allocates: reserved for every interface
+  }
+  buffer.packets.push(m);
+  if (buffer.packets.size() == Burst::kCapacity) flush_tx(w, interfaces, id);
+}
 }  // namespace core

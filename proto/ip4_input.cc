@@ -43,15 +43,12 @@ bool checksum_holds(const rte_mbuf& m, const Ip4View& ip, bool trust_device) noe
   return ip.verify_checksum();
 }
 
-/// The header, or why the packet must go. Decides, changes nothing.
-core::Result<Ip4View, DropReason> judge(const rte_mbuf& m, bool trust_device) noexcept {
-  auto ip = Ip4View::parse(core::front_bytes(m));
-  if (!ip) return ip;
-  if (!checksum_holds(m, *ip, trust_device)) return DropReason::Ip4BadChecksum;
-  if (bad_source(ip->src())) return DropReason::Ip4BadSource;
-  if (ip->header_len() != Ip4View::kMinHeaderLen)
-    if (const auto why = judge_options(ip->options())) return *why;
-  return ip;
+/// Why a packet whose lengths hold must go all the same, if it must. Decides, changes nothing.
+std::optional<DropReason> judge(const rte_mbuf& m, const Ip4View& ip, bool trust_device) noexcept {
+  if (!checksum_holds(m, ip, trust_device)) return DropReason::Ip4BadChecksum;
+  if (bad_source(ip.src())) return DropReason::Ip4BadSource;
+  if (ip.header_len() != Ip4View::kMinHeaderLen) return judge_options(ip.options());
+  return std::nullopt;
 }
 }  // namespace
 
@@ -60,13 +57,15 @@ void ip4_input(core::Worker& w, bool trust_checksum, core::Burst& in,
   if (in.empty()) return;
   w.enter(core::Stage::Ip4Input, in.size());
   for (rte_mbuf* m : in.take()) {
-    const auto ip = judge(*m, trust_checksum);
+    const auto ip = Ip4View::parse(core::front_bytes(*m));
     if (!ip) {
       w.drop(m, ip.error());
-      continue;
+    } else if (const auto why = judge(*m, *ip, trust_checksum)) {
+      w.drop(m, *why);
+    } else {
+      core::keep_front(*m, ip->total_length());
+      next.push(m, ip->dst());
     }
-    core::keep_front(*m, ip->total_length());
-    next.push(m, ip->dst());
   }
 }
 }  // namespace proto

@@ -31,13 +31,13 @@ constexpr int kTick_ms = 2;
 /// MiB that pools and tables take, with a margin for what drivers allocate beside them: AF_XDP has
 /// a packet pool for each port.
 std::uint32_t memory_mib(const Limits& l, std::size_t ports) {
-  constexpr std::uint64_t kMbufOverhead = sizeof(rte_mbuf) + RTE_PKTMBUF_HEADROOM + 128;
   constexpr std::uint64_t kFirstLevel = std::uint64_t{1} << 25;  // 2^24 entries of two bytes
-  constexpr std::uint64_t kGroup = 512, kPrefix = 256, kMargin = std::uint64_t{24} << 20,
-                          kPort = std::uint64_t{12} << 20;
-  const std::uint64_t bytes = l.mbufs * (l.mbuf_size + kMbufOverhead) + kFirstLevel +
-                              l.route_groups * kGroup + l.routes * kPrefix + kMargin +
-                              ports * kPort;
+  constexpr std::uint64_t kGroup = 512;
+  constexpr std::uint64_t kPrefix = 448;  // two nodes of rte_rib, each with its pool's overhead
+  constexpr std::uint64_t kMargin = std::uint64_t{24} << 20, kPort = std::uint64_t{12} << 20;
+  const std::uint64_t bytes =
+      core::packet_pool_bytes(l.mbufs, static_cast<std::uint16_t>(l.mbuf_size)) + kFirstLevel +
+      l.route_groups * kGroup + l.routes * kPrefix + kMargin + ports * kPort;
   return static_cast<std::uint32_t>((bytes >> 20) + 1);
 }
 

@@ -19,7 +19,8 @@ public:
     if (payload.size() < kLen) return DropReason::ArpTruncated;
     if (load_be16(payload, 0) != kHardwareEthernet || payload[4] != 6)
       return DropReason::ArpBadHardware;
-    if (load_be16(payload, 2) != kEtherTypeIp4 || payload[5] != 4) return DropReason::ArpBadProtocol;
+    if (load_be16(payload, 2) != kEtherTypeIp4 || payload[5] != 4)
+      return DropReason::ArpBadProtocol;
     const std::uint16_t op = load_be16(payload, 6);
     if (op != kRequest && op != kReply) return DropReason::ArpBadOperation;
     return ArpView{payload.first(kLen)};

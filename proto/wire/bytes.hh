@@ -33,7 +33,17 @@ constexpr void store_be64(MutBytes b, std::size_t at, std::uint64_t v) noexcept 
   store_be32(b, at, static_cast<std::uint32_t>(v >> 32));
   store_be32(b, at + 4, static_cast<std::uint32_t>(v));
 }
+/// @pre to.size() >= from.size().
 constexpr void copy(Bytes from, MutBytes to) noexcept {
   for (std::size_t i = 0; i < from.size(); ++i) to[i] = from[i];
+}
+
+/// The next sizeof(T) bytes as the machine holds them: for sums and comparisons, where the order of
+/// the bytes does not matter. One load; no cast.
+template <class T>
+[[nodiscard]] inline T load_native(Bytes b, std::size_t at) noexcept {
+  T v;
+  __builtin_memcpy(&v, b.data() + at, sizeof v);
+  return v;
 }
 }  // namespace proto

@@ -2,13 +2,17 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 
 #include "proto/wire/bytes.hh"
 
 namespace proto {
 /// Folds a sum of 16-bit words to 16 bits with end-around carry.
 [[nodiscard]] constexpr std::uint16_t fold_checksum(std::uint64_t sum) noexcept {
-  while (sum >> 16 != 0) sum = (sum & 0xffff) + (sum >> 16);
+  sum = (sum & 0xffffffff) + (sum >> 32);  // below 2^33
+  sum = (sum & 0xffff) + (sum >> 16);      // below 2^18
+  sum = (sum & 0xffff) + (sum >> 16);
+  sum = (sum & 0xffff) + (sum >> 16);
   return static_cast<std::uint16_t>(sum);
 }
 
@@ -16,7 +20,21 @@ namespace proto {
 [[nodiscard]] constexpr std::uint64_t sum_words(Bytes b) noexcept {
   std::uint64_t sum = 0;
   std::size_t i = 0;
-  for (; i + 4 <= b.size(); i += 4) sum += load_be32(b, i);  // 2^16 = 1 in one's complement
+  if (!std::is_constant_evaluated()) {
+    // The sum is the same in either byte order but for a swap of its bytes (RFC 1071 section 2
+    // (B)), and 2^16 = 1 in one's complement, so that words of 32 bits can be added as they lie.
+    std::uint64_t native = 0;
+    for (; i + 8 <= b.size(); i += 8) {
+      const auto word = load_native<std::uint64_t>(b, i);
+      native += (word & 0xffffffff) + (word >> 32);
+    }
+    if (i + 4 <= b.size()) {
+      native += load_native<std::uint32_t>(b, i);
+      i += 4;
+    }
+    sum = __builtin_bswap16(fold_checksum(native));
+  }
+  for (; i + 4 <= b.size(); i += 4) sum += load_be32(b, i);
   if (i + 2 <= b.size()) {
     sum += load_be16(b, i);
     i += 2;
@@ -25,7 +43,8 @@ namespace proto {
   return sum;
 }
 
-/// The Internet checksum (RFC 1071) of `b`. Over data that contains its checksum it is 0 when valid.
+/// The Internet checksum (RFC 1071) of `b`. Over data that contains its checksum it is 0 when
+/// valid.
 [[nodiscard]] constexpr std::uint16_t internet_checksum(Bytes b) noexcept {
   return static_cast<std::uint16_t>(~fold_checksum(sum_words(b)));
 }
@@ -33,8 +52,8 @@ namespace proto {
 /// The checksum after one 16-bit word changed, HC' = ~(~HC + ~m + m') (RFC 1624 equation 3).
 [[nodiscard]] constexpr std::uint16_t update_checksum(std::uint16_t checksum, std::uint16_t was,
                                                       std::uint16_t is) noexcept {
-  const std::uint32_t sum = std::uint32_t{static_cast<std::uint16_t>(~checksum)} +
-                            static_cast<std::uint16_t>(~was) + is;
+  const std::uint32_t sum =
+      std::uint32_t{static_cast<std::uint16_t>(~checksum)} + static_cast<std::uint16_t>(~was) + is;
   return static_cast<std::uint16_t>(~fold_checksum(sum));
 }
 }  // namespace proto

@@ -2,6 +2,16 @@
 #include "core/worker.hh"
 
 namespace core {
+void Worker::drop(rte_mbuf* m, DropReason why) noexcept {
+  drops[static_cast<std::size_t>(why)].add(1);
+  rte_pktmbuf_free(m);
+}
+
+void Worker::consume(rte_mbuf* m) noexcept {
+  consumed.add(1);
+  rte_pktmbuf_free(m);
+}
+
 namespace {
 void send(Worker& w, const Interface& out, std::uint16_t queue,
           std::span<rte_mbuf* const> packets) noexcept {
@@ -27,7 +37,9 @@ void hand_over(Worker& w, const Interface& out, std::uint16_t owner,
     if (!ring.push({m, out.id, HandedPacket::Kind::Frame})) w.drop(m, DropReason::HandoffFull);
 }
 
-void flush(Worker& w, const InterfaceTable& interfaces, InterfaceId id) noexcept {
+}  // namespace
+
+void flush_tx(Worker& w, const InterfaceTable& interfaces, InterfaceId id) noexcept {
   Burst& packets = w.tx[id].packets;
   const Interface& out = interfaces[id];
   if (out.kind != Interface::Kind::Ethernet || !out.up) {
@@ -40,26 +52,11 @@ void flush(Worker& w, const InterfaceTable& interfaces, InterfaceId id) noexcept
   else
     hand_over(w, out, q.owner, packets.take());
 }
-}  // namespace
-
-void transmit(Worker& w, const InterfaceTable& interfaces, InterfaceId id, rte_mbuf* m) noexcept {
-  if (id >= interfaces.size()) {
-    w.drop(m, DropReason::InterfaceGone);
-    return;
-  }
-  TxBuffer& buffer = w.tx[id];
-  if (!buffer.listed) {
-    buffer.listed = true;
-    w.tx_pending.push_back(id);  // never allocates: reserved for every interface
-  }
-  buffer.packets.push(m);
-  if (buffer.packets.size() == Burst::kCapacity) flush(w, interfaces, id);
-}
 
 void flush_tx(Worker& w, const InterfaceTable& interfaces) noexcept {
   for (const InterfaceId id : w.tx_pending) {
     w.tx[id].listed = false;
-    if (!w.tx[id].packets.empty()) flush(w, interfaces, id);
+    if (!w.tx[id].packets.empty()) flush_tx(w, interfaces, id);
   }
   w.tx_pending.clear();
 }
