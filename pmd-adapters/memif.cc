@@ -12,7 +12,9 @@
 #include <cerrno>
 #include <filesystem>
 #include <functional>
+#include <memory>
 
+#include "core/interrupt_thread.hh"
 #include "pmd-adapters/driver.hh"
 
 namespace pmd {
@@ -97,6 +99,13 @@ Outcome<> keep_listening(const std::string& socket, const std::string& where) {
   return Failure{EADDRINUSE, fmt::format("cannot listen on {}: another process does", socket)};
 }
 
+/// DPDK's driver takes a connection down in the interrupt thread when its peer goes, and here when
+/// the port is closed; both at once free things twice.
+class MemifBacking final : public Backing {
+public:
+  void stopping(std::uint16_t /*port*/) override { core::settle_interrupt_thread(); }
+};
+
 Outcome<EthdevSpec> plan(const Request& r) {
   const std::string socket = r.text("socket");
   const auto where = socket_arguments(socket);
@@ -115,6 +124,7 @@ Outcome<EthdevSpec> plan(const Request& r) {
   spec.queues = r.queues();
   spec.mtu = r.mtu();
   spec.pool = r.pool();
+  spec.backing = std::make_unique<MemifBacking>();
   // A longer frame comes in several buffers of the ring, and is chained.
   spec.frame_capacity = std::min<std::size_t>(r.number("bsize"), buffer_capacity(r.pool()));
   return spec;

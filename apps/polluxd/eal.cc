@@ -23,6 +23,7 @@
 #include <string_view>
 #include <utility>
 
+#include "core/interrupt_thread.hh"
 #include "core/log.hh"
 
 namespace polluxd {
@@ -263,6 +264,7 @@ core::Expected<EalState> eal_init(const EalRequest& request) {
 }
 
 void eal_cleanup(unsigned /*instance*/) noexcept {
+  core::park_interrupt_thread();
   (void)rte_eal_cleanup();
   remove_runtime_directory();
 }
