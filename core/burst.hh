@@ -5,6 +5,7 @@
 #include <array>
 #include <cassert>
 #include <cstdint>
+#include <cstring>
 #include <span>
 #include <utility>
 
@@ -24,6 +25,13 @@ public:
     assert(size_ < kCapacity);
     slots_[size_++] = m;
   }
+  /// @pre packets.size() <= room().
+  void push(std::span<rte_mbuf* const> packets) noexcept {
+    assert(packets.size() <= room());
+    std::memcpy(slots_.data() + size_, packets.data(), packets.size_bytes());
+    size_ = static_cast<std::uint16_t>(size_ + packets.size());
+  }
+  [[nodiscard]] std::size_t room() const noexcept { return std::size_t{kCapacity} - size_; }
   /// Hands all packets to the caller and leaves the burst empty.
   [[nodiscard]] std::span<rte_mbuf* const> take() noexcept {
     return {slots_.data(), std::exchange(size_, std::uint16_t{0})};
@@ -34,11 +42,36 @@ public:
     assert(empty());
     size_ = receive(slots_.data(), kCapacity);
   }
+  /// Gives all packets away to `accept(rte_mbuf** slots, uint16_t n)`, as a device wants them.
+  template <class F>
+  void give(F&& accept) noexcept {
+    accept(slots_.data(), std::exchange(size_, std::uint16_t{0}));
+  }
   [[nodiscard]] std::span<rte_mbuf* const> packets() const noexcept {
     return {slots_.data(), size_};
   }
   [[nodiscard]] std::uint16_t size() const noexcept { return size_; }
   [[nodiscard]] bool empty() const noexcept { return size_ == 0; }
+
+  /// Pushes many: keeps the count in a register, where push() goes through memory for each packet
+  /// (3 cycles a packet and stage). The burst is right again when the writer has gone; nobody else
+  /// may push meanwhile.
+  class Writer {
+  public:
+    explicit Writer(Burst& b) noexcept : burst_{b}, size_{b.size_} {}
+    ~Writer() { burst_.size_ = size_; }
+    Writer(const Writer&) = delete;
+    Writer& operator=(const Writer&) = delete;
+    void push(rte_mbuf* m) noexcept {
+      assert(size_ < kCapacity);
+      burst_.slots_[size_++] = m;
+    }
+    [[nodiscard]] std::uint16_t size() const noexcept { return size_; }
+
+  private:
+    Burst& burst_;
+    std::uint16_t size_;
+  };
 
 private:
   std::array<rte_mbuf*, kCapacity> slots_;
@@ -62,6 +95,20 @@ public:
   [[nodiscard]] std::span<rte_mbuf* const> packets() const noexcept { return packets_.packets(); }
   [[nodiscard]] std::uint16_t size() const noexcept { return packets_.size(); }
   [[nodiscard]] bool empty() const noexcept { return packets_.empty(); }
+
+  /// As Burst::Writer.
+  class Writer {
+  public:
+    explicit Writer(NotedBurst& b) noexcept : notes_{b.notes_}, packets_{b.packets_} {}
+    void push(rte_mbuf* m, Note note) noexcept {
+      notes_[packets_.size()] = note;
+      packets_.push(m);
+    }
+
+  private:
+    std::array<Note, Burst::kCapacity>& notes_;
+    Burst::Writer packets_;
+  };
 
 private:
   Burst packets_;

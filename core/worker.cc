@@ -13,21 +13,17 @@ void Worker::consume(rte_mbuf* m) noexcept {
 }
 
 namespace {
-void send(Worker& w, const Interface& out, std::uint16_t queue,
-          std::span<rte_mbuf* const> packets) noexcept {
-  std::array<rte_mbuf*, Burst::kCapacity> batch;
+void send(Worker& w, const Interface& out, std::uint16_t queue, Burst& packets) noexcept {
   std::uint64_t bytes = 0;
-  std::uint16_t n = 0;
-  for (rte_mbuf* m : packets) {
-    bytes += m->pkt_len;
-    batch[n++] = m;
-  }
-  const std::uint16_t sent = out.tx(out.port, queue, batch.data(), n);
-  for (std::uint16_t i = sent; i < n; ++i) {
-    bytes -= batch[i]->pkt_len;
-    w.drop(batch[i], DropReason::TxQueueFull);
-  }
-  w.interface[out.id].tx.add(sent, bytes);
+  for (const rte_mbuf* m : packets.packets()) bytes += m->pkt_len;
+  packets.give([&](rte_mbuf** slots, std::uint16_t n) {
+    const std::uint16_t sent = out.tx(out.port, queue, slots, n);
+    for (std::uint16_t i = sent; i < n; ++i) {
+      bytes -= slots[i]->pkt_len;
+      w.drop(slots[i], DropReason::TxQueueFull);
+    }
+    w.interface[out.id].tx.add(sent, bytes);
+  });
 }
 
 void hand_over(Worker& w, const Interface& out, std::uint16_t owner,
@@ -48,7 +44,7 @@ void flush_tx(Worker& w, const InterfaceTable& interfaces, InterfaceId id) noexc
   }
   const Interface::TxQueue q = out.tx_queues[w.index];
   if (q.owner == w.index)
-    send(w, out, q.queue, packets.take());
+    send(w, out, q.queue, packets);
   else
     hand_over(w, out, q.owner, packets.take());
 }

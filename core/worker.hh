@@ -3,6 +3,7 @@
 #include <rte_mbuf.h>
 #include <rte_mempool.h>
 
+#include <algorithm>
 #include <array>
 #include <memory>
 #include <vector>
@@ -102,16 +103,25 @@ void flush_tx(Worker& w, const InterfaceTable& interfaces, InterfaceId id) noexc
 /// report, so that nothing for a departing port is held across it.
 void flush_tx(Worker& w, const InterfaceTable& interfaces) noexcept;
 
-/// Queues a finished Ethernet frame for `id`; sends when 64 are together. Ends the packet.
+/// Queues finished Ethernet frames for `id`; sends whenever 64 are together. Ends the packets.
 /// @pre id < interfaces.size(). Drops: as flush_tx().
 inline void transmit(Worker& w, const InterfaceTable& interfaces, InterfaceId id,
-                     rte_mbuf* m) noexcept {
+                     std::span<rte_mbuf* const> frames) noexcept {
   TxBuffer& buffer = w.tx[id];
   if (!buffer.listed) {
     buffer.listed = true;
     w.tx_pending.push_back(id);  // never allocates: reserved for every interface
   }
-  buffer.packets.push(m);
-  if (buffer.packets.size() == Burst::kCapacity) flush_tx(w, interfaces, id);
+  while (!frames.empty()) {
+    const std::size_t n = std::min(frames.size(), buffer.packets.room());
+    buffer.packets.push(frames.first(n));
+    frames = frames.subspan(n);
+    if (buffer.packets.room() == 0) flush_tx(w, interfaces, id);
+  }
+}
+/// The same for one frame.
+inline void transmit(Worker& w, const InterfaceTable& interfaces, InterfaceId id,
+                     rte_mbuf* m) noexcept {
+  transmit(w, interfaces, id, std::span<rte_mbuf* const>{&m, 1});
 }
 }  // namespace core

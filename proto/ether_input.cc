@@ -6,11 +6,10 @@
 
 namespace proto {
 namespace {
-void demultiplex(core::Worker& w, rte_mbuf* m, std::uint16_t type, bool group,
-                 EtherInputNext& next) noexcept {
-  core::strip_front(*m, EtherView::kHeaderLen);
+/// All but IPv4 for this interface: the rarer ways.
+void demultiplex(core::Worker& w, rte_mbuf* m, std::uint16_t type, EtherInputNext& next) noexcept {
   switch (type) {
-    case kEtherTypeIp4: (group ? next.ip4_group : next.ip4).push(m); break;
+    case kEtherTypeIp4: next.ip4_group.push(m); break;
     case kEtherTypeArp: next.arp.push(m); break;
     default: w.drop(m, DropReason::EtherUnknownType);
   }
@@ -23,6 +22,7 @@ void ether_input(core::Worker& w, const core::Interface& in, core::Burst& rx,
   const auto packets = rx.take();
   for (rte_mbuf* m : packets) core::prefetch_front(*m);
   std::uint64_t bytes = 0;
+  core::Burst::Writer ip4{next.ip4};
   for (rte_mbuf* m : packets) {
     bytes += m->pkt_len;
     if (m->nb_segs != 1) {
@@ -40,7 +40,12 @@ void ether_input(core::Worker& w, const core::Interface& in, core::Burst& rx,
       w.drop(m, DropReason::EtherNotForUs);
       continue;
     }
-    demultiplex(w, m, frame->type(), group, next);
+    const std::uint16_t type = frame->type();
+    core::strip_front(*m, EtherView::kHeaderLen);
+    if (type == kEtherTypeIp4 && !group) [[likely]]
+      ip4.push(m);
+    else
+      demultiplex(w, m, type, next);
   }
   w.interface[in.id].rx.add(packets.size(), bytes);
 }

@@ -6,28 +6,31 @@
 #include "core/mbuf.hh"
 
 namespace proto {
+namespace {
+/// Packets of one next hop, which follow each other in a burst: counted and queued together.
+void send_run(core::Worker& w, Ip4Shard& shard, const core::InterfaceTable& interfaces,
+              const NextHopTable& next_hops, const NextHop& hop,
+              std::span<rte_mbuf* const> run) noexcept {
+  std::uint64_t bytes = 0;
+  for (rte_mbuf* m : run) {
+    bytes += m->pkt_len;
+    core::grow_front(*m, static_cast<std::uint16_t>(hop.ether.size()));
+    std::memcpy(core::front_bytes_mut(*m).data(), hop.ether.data(), hop.ether.size());
+  }
+  shard.next_hop[next_hops.id_of(hop)].add(run.size(), bytes);
+  core::transmit(w, interfaces, hop.interface, run);
+}
+}  // namespace
+
 void ether_output(core::Worker& w, Ip4Shard& shard, const core::InterfaceTable& interfaces,
                   const NextHopTable& next_hops, RoutedBurst& in) noexcept {
   if (in.empty()) return;
   w.enter(core::Stage::EtherOutput, in.size());
   const auto packets = in.take();
-  // Packets of one next hop come in runs: each run is counted once.
-  const NextHop* counted = in.notes()[0];
-  std::uint64_t n = 0, bytes = 0;
-  for (std::size_t i = 0; i < packets.size(); ++i) {
-    rte_mbuf* m = packets[i];
-    const NextHop* hop = in.notes()[i];
-    if (hop != counted) {
-      shard.next_hop[next_hops.id_of(*counted)].add(n, bytes);
-      counted = hop;
-      n = bytes = 0;
-    }
-    ++n;
-    bytes += m->pkt_len;
-    core::grow_front(*m, static_cast<std::uint16_t>(hop->ether.size()));
-    std::memcpy(core::front_bytes_mut(*m).data(), hop->ether.data(), hop->ether.size());
-    core::transmit(w, interfaces, hop->interface, m);
+  const NextHop* const* hops = in.notes();
+  for (std::size_t first = 0, end = 0; first < packets.size(); first = end) {
+    while (end < packets.size() && hops[end] == hops[first]) ++end;
+    send_run(w, shard, interfaces, next_hops, *hops[first], packets.subspan(first, end - first));
   }
-  shard.next_hop[next_hops.id_of(*counted)].add(n, bytes);
 }
 }  // namespace proto

@@ -16,6 +16,7 @@ void ip4_forward(core::Worker& w, RoutedBurst& in, RoutedBurst& out,
   if (in.empty()) return;
   w.enter(core::Stage::Ip4Forward, in.size());
   const auto packets = in.take();
+  RoutedBurst::Writer good{out};
   for (std::size_t i = 0; i < packets.size(); ++i) {
     rte_mbuf* m = packets[i];
     const NextHop* hop = in.notes()[i];
@@ -29,7 +30,7 @@ void ip4_forward(core::Worker& w, RoutedBurst& in, RoutedBurst& out,
                        Icmp4View::kUnreachable, Icmp4View::kFragmentationNeeded, hop->mtu});
     } else {
       decrement_ttl(header);
-      out.push(m, hop);
+      good.push(m, hop);
     }
   }
 }

@@ -34,7 +34,7 @@ std::optional<DropReason> judge_options(Bytes options) noexcept {
   return std::nullopt;
 }
 
-bool checksum_holds(const rte_mbuf& m, const Ip4View& ip, bool trust_device) noexcept {
+bool header_intact(const rte_mbuf& m, const Ip4View& ip, bool trust_device) noexcept {
   if (trust_device) {
     const std::uint64_t verdict = m.ol_flags & RTE_MBUF_F_RX_IP_CKSUM_MASK;
     if (verdict == RTE_MBUF_F_RX_IP_CKSUM_GOOD) return true;
@@ -45,7 +45,7 @@ bool checksum_holds(const rte_mbuf& m, const Ip4View& ip, bool trust_device) noe
 
 /// Why a packet whose lengths hold must go all the same, if it must. Decides, changes nothing.
 std::optional<DropReason> judge(const rte_mbuf& m, const Ip4View& ip, bool trust_device) noexcept {
-  if (!checksum_holds(m, ip, trust_device)) return DropReason::Ip4BadChecksum;
+  if (!header_intact(m, ip, trust_device)) return DropReason::Ip4BadChecksum;
   if (bad_source(ip.src())) return DropReason::Ip4BadSource;
   if (ip.header_len() != Ip4View::kMinHeaderLen) return judge_options(ip.options());
   return std::nullopt;
@@ -56,6 +56,7 @@ void ip4_input(core::Worker& w, bool trust_checksum, core::Burst& in,
                core::NotedBurst<std::uint32_t>& next) noexcept {
   if (in.empty()) return;
   w.enter(core::Stage::Ip4Input, in.size());
+  core::NotedBurst<std::uint32_t>::Writer good{next};
   for (rte_mbuf* m : in.take()) {
     const auto ip = Ip4View::parse(core::front_bytes(*m));
     if (!ip) {
@@ -64,7 +65,7 @@ void ip4_input(core::Worker& w, bool trust_checksum, core::Burst& in,
       w.drop(m, *why);
     } else {
       core::keep_front(*m, ip->total_length());
-      next.push(m, ip->dst());
+      good.push(m, ip->dst());
     }
   }
 }

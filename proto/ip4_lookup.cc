@@ -46,7 +46,6 @@ void dispose(core::Worker& w, Ip4Shard& shard, const Ip4Config& config, const Ip
   if (arrival.link_group) return w.drop(l.m, DropReason::Ip4LinkBroadcast);
   if (!config.sysctl.forwarding) return w.drop(l.m, DropReason::Ip4NotForwarding);
   switch (l.kind) {
-    case K::Reachable: return next.forward.push(l.m, l.hop);
     case K::Tunnel: return next.tunnel.push(l.m, l.hop);
     case K::Failed:
       return next.refused.push(
@@ -72,11 +71,12 @@ void ip4_lookup(core::Worker& w, Ip4Shard& shard, const Ip4Config& config, Ip4Ar
   config.fib->lookup(dst, hops.data(), static_cast<unsigned>(packets.size()));
 
   const bool plain = config.sysctl.forwarding && !arrival.link_group;
+  RoutedBurst::Writer forward{next.forward};
   for (std::size_t i = 0; i < packets.size(); ++i) {
     const NextHop& hop = (*config.next_hops)[hops[i]];
     const NextHopKind kind = hop.kind.load(std::memory_order_acquire);
     if (kind == NextHopKind::Reachable && plain) [[likely]]
-      next.forward.push(packets[i], &hop);
+      forward.push(packets[i], &hop);
     else
       dispose(w, shard, config, arrival, {packets[i], dst[i], &hop, kind}, next);
   }

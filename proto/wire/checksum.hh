@@ -16,31 +16,37 @@ namespace proto {
   return static_cast<std::uint16_t>(sum);
 }
 
+/// Sum of the words of `b` as the machine holds them, unfolded. The one's complement sum is the
+/// same in either byte order but for a swap of its bytes (RFC 1071 section 2 (B)), and 2^16 = 1 in
+/// it, so that words of 32 bits can be added as they lie. @pre b.size() is a multiple of four.
+[[nodiscard]] inline std::uint64_t sum_native(Bytes b) noexcept {
+  std::uint64_t sum = 0;
+  std::size_t i = 0;
+  for (; i + 8 <= b.size(); i += 8) {
+    const auto word = load_native<std::uint64_t>(b, i);
+    sum += (word & 0xffffffff) + (word >> 32);
+  }
+  if (i < b.size()) sum += load_native<std::uint32_t>(b, i);
+  return sum;
+}
+
 /// Sum of the 16-bit words of `b`, unfolded; an odd last byte is padded with zero (RFC 1071).
 [[nodiscard]] constexpr std::uint64_t sum_words(Bytes b) noexcept {
   std::uint64_t sum = 0;
   std::size_t i = 0;
   if (!std::is_constant_evaluated()) {
-    // The sum is the same in either byte order but for a swap of its bytes (RFC 1071 section 2
-    // (B)), and 2^16 = 1 in one's complement, so that words of 32 bits can be added as they lie.
-    std::uint64_t native = 0;
-    for (; i + 8 <= b.size(); i += 8) {
-      const auto word = load_native<std::uint64_t>(b, i);
-      native += (word & 0xffffffff) + (word >> 32);
-    }
-    if (i + 4 <= b.size()) {
-      native += load_native<std::uint32_t>(b, i);
-      i += 4;
-    }
-    sum = __builtin_bswap16(fold_checksum(native));
+    i = b.size() / 4 * 4;
+    sum = __builtin_bswap16(fold_checksum(sum_native(b.first(i))));
   }
-  for (; i + 4 <= b.size(); i += 4) sum += load_be32(b, i);
-  if (i + 2 <= b.size()) {
-    sum += load_be16(b, i);
-    i += 2;
-  }
+  for (; i + 2 <= b.size(); i += 2) sum += load_be16(b, i);
   if (i < b.size()) sum += std::uint64_t{b[i]} << 8;
   return sum;
+}
+
+/// Whether data that contains its checksum is intact: its sum is minus zero.
+[[nodiscard]] constexpr bool checksum_holds(Bytes b) noexcept {
+  const bool words = !std::is_constant_evaluated() && b.size() % 4 == 0;
+  return fold_checksum(words ? sum_native(b) : sum_words(b)) == 0xffff;
 }
 
 /// The Internet checksum (RFC 1071) of `b`. Over data that contains its checksum it is 0 when

@@ -32,9 +32,7 @@ public:
   /// Next-hop MTU of "fragmentation needed" (RFC 1191 section 4).
   [[nodiscard]] constexpr std::uint16_t mtu() const noexcept { return load_be16(bytes_, 6); }
   [[nodiscard]] constexpr Bytes body() const noexcept { return bytes_.subspan(kHeaderLen); }
-  [[nodiscard]] constexpr bool verify_checksum() const noexcept {
-    return fold_checksum(sum_words(bytes_)) == 0xffff;
-  }
+  [[nodiscard]] constexpr bool verify_checksum() const noexcept { return checksum_holds(bytes_); }
   /// True for the types about which no ICMP error may be sent (RFC 1122 section 3.2.2).
   [[nodiscard]] constexpr bool is_error() const noexcept {
     return type() == kUnreachable || type() == 4 || type() == 5 || type() == kTimeExceeded ||

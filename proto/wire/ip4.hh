@@ -55,9 +55,8 @@ public:
   [[nodiscard]] constexpr Bytes payload() const noexcept { return bytes_.subspan(ihl_); }
   [[nodiscard]] constexpr bool verify_checksum() const noexcept {
     // Nearly every header has 20 bytes: a length known here makes three loads of the loop.
-    const std::uint64_t sum =
-        ihl_ == kMinHeaderLen ? sum_words(bytes_.first<kMinHeaderLen>()) : sum_words(header());
-    return fold_checksum(sum) == 0xffff;
+    return ihl_ == kMinHeaderLen ? checksum_holds(bytes_.first<kMinHeaderLen>())
+                                 : checksum_holds(header());
   }
 
 private:
@@ -92,12 +91,12 @@ constexpr void emit(const Ip4Fields& f, MutBytes packet) noexcept {
   store_be16(packet, 10, internet_checksum(packet.first(Ip4View::kMinHeaderLen)));
 }
 
-/// TTL - 1 with the checksum kept right (RFC 1624). @pre TTL > 0; a whole IPv4 header.
+/// TTL - 1 with the checksum kept right (RFC 1624): the word of TTL and protocol is 0x0100 less, so
+/// the checksum is 0x0100 more, with end-around carry. @pre TTL > 0; a whole IPv4 header.
 constexpr void decrement_ttl(MutBytes header) noexcept {
-  const std::uint16_t was = load_be16(header, 8);
-  const auto is = static_cast<std::uint16_t>(was - 0x0100);
-  header[8] = static_cast<std::uint8_t>(is >> 8);
-  store_be16(header, 10, update_checksum(load_be16(header, 10), was, is));
+  header[8] = static_cast<std::uint8_t>(header[8] - 1);
+  const std::uint32_t sum = std::uint32_t{load_be16(header, 10)} + 0x0100;
+  store_be16(header, 10, static_cast<std::uint16_t>(sum + (sum >= 0xffff ? 1 : 0)));
 }
 
 /// Sets the source of a header whose source is 0.0.0.0, checksum kept right.
