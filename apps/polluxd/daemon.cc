@@ -25,8 +25,10 @@ using core::Done;
 using core::Errc;
 using core::Error;
 
-/// How long the management loop sleeps at most: the delay of an ARP request after its packet.
-constexpr int kTick_ms = 2;
+/// How long the management loop sleeps at most, which delays an ARP request after its packet: short
+/// while workers report something, longer so that an idle daemon leaves the CPU alone.
+constexpr int kBusyTick_ms = 1, kIdleTick_ms = 5;
+constexpr int kQuietTicks = 100;  ///< without a report, until it counts as idle
 
 /// MiB that pools and tables take, with a margin for what drivers allocate beside them: AF_XDP has
 /// a packet pool for each port.
@@ -220,11 +222,11 @@ core::Expected<> Daemon::become_owner() {
 }
 
 void Daemon::run() {
-  for (;;) {
+  for (int quiet = 0;;) {
     std::array<pollfd, 2> fds{{{.fd = signals_, .events = POLLIN, .revents = 0},
                                {.fd = server_->descriptor(), .events = POLLIN, .revents = 0}}};
-    ::poll(fds.data(), fds.size(), kTick_ms);
-    manager_->poll(clock_->now_us());
+    ::poll(fds.data(), fds.size(), quiet < kQuietTicks ? kBusyTick_ms : kIdleTick_ms);
+    quiet = manager_->poll(clock_->now_us()) ? 0 : std::min(quiet + 1, kQuietTicks);
     if (fds[1].revents != 0) server_->poll();
     if (fds[0].revents != 0) break;
   }

@@ -120,17 +120,22 @@ core::Expected<> Manager::set_sysctl(const std::string& name, std::int64_t value
   return set;
 }
 
-void Manager::poll(std::uint64_t now_us) {
+bool Manager::poll(std::uint64_t now_us) {
   Impl& m = *impl_;
   m.now_us = now_us;
+  bool reported = false;
   for (Shard* shard : m.env.shards) {
     core::Event e;
     // Bounded, so that a flood of ARP cannot keep the manager from its requests and timers.
-    for (int i = 0; i < 1024 && shard->worker.events.pop(e); ++i) m.handle(e);
+    for (int i = 0; i < 1024 && shard->worker.events.pop(e); ++i) {
+      m.handle(e);
+      reported = true;
+    }
   }
   m.neighbors.poll(now_us);
   m.run_announcements();
   m.run_pings();
+  return reported;
 }
 
 void Manager::Impl::handle(const core::Event& e) {

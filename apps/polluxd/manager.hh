@@ -153,7 +153,8 @@ public:
 
   /// Takes the workers' events and runs timers: ARP requests, refresh, expiry, ping time-outs.
   /// @param now_us  the clock that the workers use.
-  void poll(std::uint64_t now_us);
+  /// @return whether a worker had something to report.
+  bool poll(std::uint64_t now_us);
 
   /// Unpublishes and closes every interface. Whether or not workers still run.
   void shutdown();
