@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -62,6 +63,8 @@ struct Manager::Impl {
   void assign_queues(core::Interface& i, std::uint16_t rx_queues, std::uint16_t tx_queues);
   core::Expected<> add_address(core::InterfaceId id, proto::Ip4Prefix address);
   void remove_address(core::InterfaceId id, std::size_t index);
+  void pass_on(proto::Ip4Prefix prefix, core::InterfaceId from,
+               const std::function<proto::NextHopId(core::InterfaceId, std::size_t)>& next_hop_of);
   void remove_interface(core::InterfaceId id);
   core::Expected<> make_base_next_hops(core::InterfaceId id);
   void link_changed(core::InterfaceId id);
@@ -85,6 +88,10 @@ struct Manager::Impl {
   core::Expected<> retire_sa(const crypto::SaInfo& sa);
   [[nodiscard]] SaTotals count_sa(const crypto::SaInfo& info) const;
 
+  [[nodiscard]] bool is_tunnel(core::InterfaceId id) const {
+    return master.interfaces[id].kind == core::Interface::Kind::Tunnel;
+  }
+  [[nodiscard]] bool is_ours(std::uint32_t address) const;
   [[nodiscard]] const std::string& name_of(core::InterfaceId id) const {
     static const std::string none;
     return id < master.interfaces.size() ? master.interfaces[id].name : none;

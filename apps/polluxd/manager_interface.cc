@@ -155,9 +155,12 @@ void Manager::Impl::assign_queues(Interface& i, std::uint16_t rx_queues, std::ui
 core::Expected<> Manager::Impl::make_base_next_hops(core::InterfaceId id) {
   const auto local = next_hops.allocate({.kind = NextHopKind::Local, .interface = id});
   const auto broadcast = next_hops.allocate({.kind = NextHopKind::Broadcast, .interface = id});
-  if (local) managed[id].local = *local;
-  if (broadcast) managed[id].broadcast = *broadcast;
-  if (local && broadcast) return core::Done{};
+  if (local && broadcast) {
+    managed[id].local = *local;
+    managed[id].broadcast = *broadcast;
+    return core::Done{};
+  }
+  if (local) next_hops.release(*local);
   return Error{Errc::Full, fmt::format("next-hop table is full: {} entries", next_hops.capacity())};
 }
 
@@ -287,24 +290,40 @@ void Manager::Impl::remove_address(core::InterfaceId id, std::size_t index) {
   neighbors.remove_unless(id, [&](std::uint32_t a) { return subnet_of(id, a).has_value(); });
 
   (void)routes.remove({address.address, 32}, RouteOrigin::Local);
-  // Another address of the same subnet keeps the subnet's route alive, through its own next hop.
-  const auto heir = std::find_if(i.addresses.begin(), i.addresses.end(), [&](const Ip4Prefix& a) {
-    return a.network() == address.network();
-  });
   const proto::Route* route = routes.find(address, RouteOrigin::Connected);
   if (address.length < 32 && route != nullptr && route->interface == id &&
-      (connected == 0 || route->next_hop == connected)) {
-    proto::Route inherited = *route;
-    (void)routes.remove(address, RouteOrigin::Connected);
-    if (heir != i.addresses.end()) {
-      const auto at = static_cast<std::size_t>(heir - i.addresses.begin());
-      if (i.connected[at] != 0) inherited.next_hop = i.connected[at];
-      (void)routes.add(address, RouteOrigin::Connected, inherited);
-    }
-  }
-  if (address.length <= 30 && heir == i.addresses.end())
-    (void)routes.remove({address.broadcast(), 32}, RouteOrigin::Connected);
+      (connected == 0 || route->next_hop == connected))
+    pass_on(address.network(), id, [&](core::InterfaceId other, std::size_t n) -> proto::NextHopId {
+      if (managed[other].addresses[n].network() != address.network()) return 0;
+      return is_tunnel(other) ? tunnel_list[*find_tunnel(name_of(other))].next_hop
+                              : managed[other].connected[n];
+    });
+  const Ip4Prefix broadcast{address.broadcast(), 32};
+  route = routes.find(broadcast, RouteOrigin::Connected);
+  if (address.length <= 30 && route != nullptr && route->interface == id)
+    pass_on(broadcast, id, [&](core::InterfaceId other, std::size_t n) -> proto::NextHopId {
+      const Ip4Prefix& a = managed[other].addresses[n];
+      const bool same = a.length <= 30 && a.broadcast() == address.broadcast();
+      return same && !is_tunnel(other) ? managed[other].broadcast : proto::NextHopId{0};
+    });
   if (connected != 0) next_hops.release(connected);
+}
+
+/// Takes a route of a subnet away from `from`. Another address that makes the same one gets it, on
+/// that interface or else on any: `next_hop_of(interface, index of the address)` is not 0 for it.
+void Manager::Impl::pass_on(
+    Ip4Prefix prefix, core::InterfaceId from,
+    const std::function<proto::NextHopId(core::InterfaceId, std::size_t)>& next_hop_of) {
+  (void)routes.remove(prefix, RouteOrigin::Connected);
+  std::vector<core::InterfaceId> order{from};
+  for (const Interface& i : master.interfaces)
+    if (i.kind != Interface::Kind::None && i.id != from) order.push_back(i.id);
+  for (const core::InterfaceId id : order)
+    for (std::size_t n = 0; n < managed[id].addresses.size(); ++n)
+      if (const proto::NextHopId nh = next_hop_of(id, n)) {
+        (void)routes.add(prefix, RouteOrigin::Connected, {nh, id, std::nullopt});
+        return;
+      }
 }
 
 core::Expected<> Manager::set_up(const std::string& name, bool up) {
@@ -364,6 +383,10 @@ proto::NextHopFields Manager::Impl::link_fields(core::InterfaceId id, std::uint3
           .gateway = address,
           .source = source,
           .src_mac = i.mac};
+}
+
+bool Manager::Impl::is_ours(std::uint32_t address) const {
+  return routes.find({address, 32}, RouteOrigin::Local) != nullptr;
 }
 
 std::optional<Ip4Prefix> Manager::Impl::subnet_of(core::InterfaceId id,

@@ -79,6 +79,7 @@ core::Expected<> Manager::create_tunnel(const crypto::TunnelSpec& spec) {
   if (!nh) {
     m.next_hops.release(m.managed[*slot].local);
     m.next_hops.release(m.managed[*slot].broadcast);
+    m.managed[*slot] = {};
     return Error{Errc::Full,
                  fmt::format("next-hop table is full: {} entries", m.next_hops.capacity())};
   }

@@ -60,7 +60,7 @@ core::Expected<proto::Route> Manager::Impl::resolve(const RouteSpec& spec) {
       return Error{Errc::Invalid,
                    fmt::format("gateway {} is on no subnet of {}", proto::to_string(*spec.gateway),
                                spec.interface.empty() ? "ours" : spec.interface)};
-    if (subnet->address == *spec.gateway)
+    if (is_ours(*spec.gateway))
       return Error{Errc::Invalid,
                    fmt::format("gateway {} is our own address", proto::to_string(*spec.gateway))};
     const auto nh = neighbors.use(id, *spec.gateway);
@@ -161,6 +161,12 @@ core::Expected<> Manager::add_neighbor(const NeighborSpec& spec) {
   if (!impl_->subnet_of(*id, spec.address))
     return Error{Errc::Invalid, fmt::format("{} is on no subnet of {}",
                                             proto::to_string(spec.address), spec.interface)};
+  if (impl_->is_tunnel(*id))
+    return Error{Errc::Invalid,
+                 fmt::format("{} is a tunnel: it has no neighbours", spec.interface)};
+  if (impl_->is_ours(spec.address))
+    return Error{Errc::Invalid,
+                 fmt::format("{} is our own address", proto::to_string(spec.address))};
   return impl_->neighbors.add_permanent(*id, spec.address, spec.mac, impl_->now_us);
 }
 
