@@ -180,7 +180,10 @@ int run(int argc, const char* const* argv) {
     return carry_out(app, arguments);
   } catch (const CLI::ParseError& e) {
     if (e.get_exit_code() == 0) return app.exit(e);  // --help, --version
-    fmt::print(stderr, "plx: {}\nTry \"plx --help\".\n", e.what());
+    const Words left = app.remaining();
+    const bool unknown = app.get_subcommands().empty() && !left.empty();
+    fmt::print(stderr, "plx: {}\nTry \"plx --help\".\n",
+               unknown ? fmt::format("no command \"{}\"", left.front()) : e.what());
     return 2;
   } catch (const UsageError& e) {
     fmt::print(stderr, "plx: {}\n", e.what());

@@ -75,7 +75,7 @@ void fail_at_key(const TomlValue& value, const std::string& key, const std::stri
 }
 
 TomlValue parse_toml(const std::string& path, const std::string& text) {
-  check_nesting(path, text);
+  check_text(path, text);
   std::istringstream stream{text};
   try {
     return toml::parse<toml::discard_comments, std::map, std::vector>(stream, path);
@@ -83,65 +83,6 @@ TomlValue parse_toml(const std::string& path, const std::string& text) {
     const Position at = caret_position(e.what(), {e.location().line(), e.location().column()});
     fail(path, at, "not valid TOML: " + sentence(e.what()));
   } catch (const std::exception& e) { fail(path, {}, "not valid TOML: " + sentence(e.what())); }
-}
-
-namespace {
-/// Walks through a TOML text far enough to know what is outside of strings and comments.
-class NestingScan {
-public:
-  NestingScan(const std::string& path, std::string_view text) : path_{path}, text_{text} {}
-  void run() {
-    while (at_ < text_.size()) step();
-  }
-
-private:
-  // The parser recurses per bracket and per part of a dotted key.
-  static constexpr std::size_t kMaxDepth = 32, kMaxDots = 64;
-
-  void step() {
-    const char c = text_[at_];
-    if (c == '"' || c == '\'') return skip_string(c);
-    if (c == '#') return skip_comment();
-    if (c == '\n') newline();
-    if (c == '[' || c == '{') ++depth_;
-    if ((c == ']' || c == '}') && depth_ > 0) --depth_;
-    if (c == '.') ++dots_;
-    if (depth_ > kMaxDepth) too_deep("brackets are nested deeper than 32");
-    if (dots_ > kMaxDots) too_deep("a key has more than 64 parts");
-    ++at_;
-  }
-  void newline() {
-    dots_ = 0;
-    ++line_;
-    line_start_ = at_ + 1;
-  }
-  void skip_comment() { at_ = std::min(text_.find('\n', at_), text_.size()); }
-  void skip_string(char quote) {
-    const std::string three(3, quote);
-    const bool multi = text_.substr(at_).starts_with(three);
-    const std::string_view end =
-        multi ? std::string_view{three} : std::string_view{three}.substr(2);
-    at_ += end.size();
-    while (at_ < text_.size() && !text_.substr(at_).starts_with(end)) {
-      if (text_[at_] == '\n' && !multi) return;  // the parser says so better
-      if (text_[at_] == '\n') newline();
-      if (text_[at_] == '\\' && quote == '"') ++at_;
-      ++at_;
-    }
-    at_ += end.size();
-  }
-  [[noreturn]] void too_deep(std::string_view what) const {
-    fail(path_, {line_, at_ - line_start_ + 1}, what);
-  }
-
-  const std::string& path_;
-  std::string_view text_;
-  std::size_t at_ = 0, depth_ = 0, dots_ = 0, line_ = 1, line_start_ = 0;
-};
-}  // namespace
-
-void check_nesting(const std::string& path, std::string_view text) {
-  NestingScan{path, text}.run();
 }
 
 void ConfigValue::expected(std::string_view what) const {

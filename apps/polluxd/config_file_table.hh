@@ -12,15 +12,11 @@
 #include <utility>
 #include <vector>
 
+#include "apps/polluxd/config_file_scan.hh"
 #include "core/error.hh"
 
 namespace polluxd {
 using TomlValue = toml::basic_value<toml::discard_comments, std::map, std::vector>;
-
-/// Thrown and caught inside the reading of one file.
-struct ConfigError {
-  std::string text;  ///< "file:line:column: ..."
-};
 
 /// "file:line:column: text" at a value. @throws ConfigError always.
 [[noreturn]] void fail_at(const TomlValue& value, const std::string& text);
@@ -30,10 +26,6 @@ struct ConfigError {
 
 /// Parses the text of a file. @throws ConfigError on a syntax error.
 TomlValue parse_toml(const std::string& path, const std::string& text);
-
-/// Refuses what would take the parser down: nesting without end.
-/// @throws ConfigError
-void check_nesting(const std::string& path, std::string_view text);
 
 /// A value of the file and what it is called in errors: "mtu", "address".
 struct ConfigValue {

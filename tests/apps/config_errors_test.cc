@@ -43,7 +43,7 @@ constexpr Case kSyntax[] = {
     {"OpenString", "[control]\nsocket_directory = \"abc\n", "2:20: ", "not a valid string"},
     {"TwiceAKey", "[workers]\ncount = 1\ncount = 2\n", "3:9: ", "already exists"},
     {"TwiceATable", "[workers]\n[workers]\n", "2:1: ", "already exists"},
-    {"BadUtf8", "[control]\nsocket_directory = \"a\xff\"\n", "2:", "utf8"},
+    {"BadUtf8", "[control]\nsocket_directory = \"a\xff\"\n", "2:22: ", "not UTF-8"},
     {"Text", "hello, world\n", "1:", "not valid TOML"},
 };
 
@@ -211,9 +211,9 @@ TEST(ConfigErrors, BearsMutations) {
       "[[route]]\nprefix = \"default\"\nvia = \"1.2.3.4\"\n# comment\ntext = \"\"\"\na\\n\"\"\"\n";
   std::mt19937 random{3};
   constexpr std::string_view kBytes = "[]{}\"'=.,#\n\r\t \\0aZ-+:_\x80\xff";
-  for (int round = 0; round < 2000; ++round) {
+  for (int round = 0; round < 1000; ++round) {
     std::string text = good;
-    for (unsigned n = random() % 6 + 1; n > 0; --n) {
+    for (auto n = random() % 6 + 1; n > 0; --n) {
       const std::size_t at = random() % text.size();
       switch (random() % 3) {
         case 0: text[at] = kBytes[random() % kBytes.size()]; break;
@@ -223,7 +223,7 @@ TEST(ConfigErrors, BearsMutations) {
       if (text.empty()) text = "=";
     }
     const auto config = polluxd::read_config(folder.write("c.toml", text));
-    if (!config) EXPECT_FALSE(config.error().context.empty());
+    EXPECT_TRUE(config || !config.error().context.empty());
   }
 }
 }  // namespace

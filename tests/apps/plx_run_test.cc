@@ -147,6 +147,11 @@ TEST_F(PlxRun, UsageErrorsLeaveWithTwoBeforeTheDaemonIsAsked) {
   }
 }
 
+TEST_F(PlxRun, NamesACommandThatThereIsNot) {
+  EXPECT_THAT(run({"ifcfg", "wan0"}).error, HasSubstr("no command \"ifcfg\""));
+  EXPECT_THAT(run({}).error, HasSubstr("subcommand is required"));
+}
+
 TEST_F(PlxRun, HelpAndVersionLeaveWithZero) {
   EXPECT_THAT(run({"--help"}).out, HasSubstr("ifconfig"));
   EXPECT_EQ(run({"--help"}).status, 0);
