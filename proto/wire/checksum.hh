@@ -45,8 +45,10 @@ namespace proto {
 
 /// Whether data that contains its checksum is intact: its sum is minus zero.
 [[nodiscard]] constexpr bool checksum_holds(Bytes b) noexcept {
-  const bool words = !std::is_constant_evaluated() && b.size() % 4 == 0;
-  return fold_checksum(words ? sum_native(b) : sum_words(b)) == 0xffff;
+  // Not `const bool words = ...`: that is itself evaluated as a constant, and always false.
+  if (!std::is_constant_evaluated() && b.size() % 4 == 0)
+    return fold_checksum(sum_native(b)) == 0xffff;
+  return fold_checksum(sum_words(b)) == 0xffff;
 }
 
 /// The Internet checksum (RFC 1071) of `b`. Over data that contains its checksum it is 0 when
