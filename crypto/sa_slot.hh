@@ -51,7 +51,8 @@ struct alignas(64) Sa {
     const char* line = static_cast<const char*>(start);
     __builtin_prefetch(this);
     __builtin_prefetch(&sequence, 1);
-    for (const std::size_t at : {0, 64, 128, 192}) __builtin_prefetch(line + at);
+    for (std::size_t at = 0; at < sizeof key.data.expanded_keys; at += 64)
+      __builtin_prefetch(line + at);
     __builtin_prefetch(line + sizeof key - 128);
     __builtin_prefetch(line + sizeof key - 64);
   }
