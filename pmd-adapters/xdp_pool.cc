@@ -47,6 +47,25 @@ bool is_done(const rte_mempool& pool) {
   return rte_mempool_avail_count(&pool) + filled >= pool.size;
 }
 
+/// True when each buffer follows the one before: DPDK's driver lays one area over all of them.
+bool is_gapless(rte_mempool& pool) {
+  struct Walk {
+    std::size_t chunk;
+    const char* expected = nullptr;
+    bool gapless = true;
+  } walk{pool.header_size + pool.elt_size + std::size_t{pool.trailer_size}};
+  rte_mempool_obj_iter(
+      &pool,
+      [](rte_mempool*, void* argument, void* object, unsigned) {
+        auto& w = *static_cast<Walk*>(argument);
+        const char* at = static_cast<const char*>(object);
+        if (w.expected != nullptr && at != w.expected) w.gapless = false;
+        w.expected = at + w.chunk;
+      },
+      &walk);
+  return walk.gapless;
+}
+
 void free_done_pools() {
   std::vector<rte_mempool*> done;
   // Not freed within the walk, which holds the list's lock.
@@ -77,6 +96,10 @@ Outcome<std::unique_ptr<XdpPool>> XdpPool::create(const std::string& port, std::
       (*pool)->header_size + (*pool)->elt_size + std::size_t{(*pool)->trailer_size};
   if (chunk > static_cast<std::size_t>(sysconf(_SC_PAGESIZE)))
     return Failure{EMSGSIZE, fmt::format("a packet buffer of {} bytes is beyond a page", chunk)};
+  if (!is_gapless(**pool))
+    return Failure{ENOMEM,
+                   "AF_XDP's packet buffers do not lie in one piece, which is for want of physical "
+                   "addresses in a row: start with --eal=--iova-mode=va, or with 1 GiB hugepages"};
   return std::unique_ptr<XdpPool>{new XdpPool{(*pool).release()}};
 }
 

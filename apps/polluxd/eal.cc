@@ -122,6 +122,17 @@ bool has(const std::vector<std::string>& arguments, std::initializer_list<std::s
   });
 }
 
+/// True when a PCI device is bound to a kernel driver that hands it to DPDK.
+bool has_pci_device_for_dpdk() {
+  for (const char* driver : {"vfio-pci", "uio_pci_generic", "igb_uio"}) {
+    std::error_code none;
+    for (fs::directory_iterator it{fs::path{"/sys/bus/pci/drivers"} / driver, none}, end; it != end;
+         it.increment(none))
+      if (it->path().filename().string().find(':') != std::string::npos) return true;
+  }
+  return false;
+}
+
 std::string lcore_map(const std::vector<unsigned>& allowed, const std::vector<unsigned>& workers) {
   std::string map = fmt::format("0@({})", fmt::join(allowed, ","));
   for (std::size_t i = 0; i < workers.size(); ++i) map += fmt::format(",{}@{}", i + 1, workers[i]);
@@ -164,6 +175,10 @@ std::vector<std::string> build_arguments(const EalRequest& request,
   // itself on the list. The one address here is the last there can be, and no device's.
   if (!has(request.extra, {"-a", "--allow", "-b", "--block", "--no-pci"}))
     a.emplace_back("-affff:ff:1f.7");
+  // Physical addresses are for devices without an IOMMU. Where no device is bound, virtual ones let
+  // large things (a packet pool, AF_XDP's area) lie on any pages.
+  if (!has(request.extra, {"--iova-mode"}) && !has_pci_device_for_dpdk())
+    a.emplace_back("--iova-mode=va");
   add_memory(request, a, state);
   a.insert(a.end(), request.extra.begin(), request.extra.end());
   return a;
