@@ -26,19 +26,18 @@ public:
     return ArpView{payload.first(kLen)};
   }
   [[nodiscard]] constexpr std::uint16_t operation() const noexcept { return load_be16(bytes_, 6); }
-  [[nodiscard]] constexpr core::MacAddress sender_mac() const noexcept { return mac_at(8); }
+  [[nodiscard]] constexpr core::MacAddress sender_mac() const noexcept {
+    return load_mac(bytes_, 8);
+  }
   [[nodiscard]] constexpr std::uint32_t sender_ip() const noexcept { return load_be32(bytes_, 14); }
-  [[nodiscard]] constexpr core::MacAddress target_mac() const noexcept { return mac_at(18); }
+  [[nodiscard]] constexpr core::MacAddress target_mac() const noexcept {
+    return load_mac(bytes_, 18);
+  }
   [[nodiscard]] constexpr std::uint32_t target_ip() const noexcept { return load_be32(bytes_, 24); }
 
 private:
   static constexpr std::uint16_t kHardwareEthernet = 1;
   explicit constexpr ArpView(Bytes checked) noexcept : bytes_{checked} {}
-  [[nodiscard]] constexpr core::MacAddress mac_at(std::size_t at) const noexcept {
-    core::MacAddress a{};
-    for (std::size_t i = 0; i < a.size(); ++i) a[i] = bytes_[at + i];
-    return a;
-  }
   Bytes bytes_;
 };
 

@@ -11,6 +11,13 @@ using core::DropReason;
 inline constexpr std::uint16_t kEtherTypeIp4 = 0x0800;
 inline constexpr std::uint16_t kEtherTypeArp = 0x0806;
 
+/// The MAC address at an offset. @pre at + 6 <= b.size().
+[[nodiscard]] constexpr core::MacAddress load_mac(Bytes b, std::size_t at) noexcept {
+  core::MacAddress a{};
+  copy(b.subspan(at, a.size()), a);
+  return a;
+}
+
 /// An Ethernet II frame (IEEE 802.3 clause 3.2.6), without FCS.
 class EtherView {
 public:
@@ -22,18 +29,13 @@ public:
     if (frame.size() < kHeaderLen) return DropReason::EtherTruncated;
     return EtherView{frame};
   }
-  [[nodiscard]] constexpr core::MacAddress dst() const noexcept { return mac_at(0); }
-  [[nodiscard]] constexpr core::MacAddress src() const noexcept { return mac_at(6); }
+  [[nodiscard]] constexpr core::MacAddress dst() const noexcept { return load_mac(bytes_, 0); }
+  [[nodiscard]] constexpr core::MacAddress src() const noexcept { return load_mac(bytes_, 6); }
   [[nodiscard]] constexpr std::uint16_t type() const noexcept { return load_be16(bytes_, 12); }
   [[nodiscard]] constexpr Bytes payload() const noexcept { return bytes_.subspan(kHeaderLen); }
 
 private:
   explicit constexpr EtherView(Bytes checked) noexcept : bytes_{checked} {}
-  [[nodiscard]] constexpr core::MacAddress mac_at(std::size_t at) const noexcept {
-    core::MacAddress a{};
-    for (std::size_t i = 0; i < a.size(); ++i) a[i] = bytes_[at + i];
-    return a;
-  }
   Bytes bytes_;
 };
 
