@@ -58,7 +58,7 @@ struct Config {
   Limits limits;
   std::uint32_t workers = 1;
   std::vector<unsigned> cpus;         ///< by worker; empty: chosen from the process's affinity
-  std::uint32_t idle_sleep_us = 250;  ///< longest sleep of an idle worker; 0: never sleeps
+  std::uint32_t idle_sleep_us = 500;  ///< longest sleep of an idle worker; 0: never sleeps
   std::string socket_directory = "/run/pollux";
   std::vector<std::string> driver_path;  ///< folders searched before the built-in ones
   std::vector<std::string> eal_args;     ///< handed to the EAL as they are

@@ -13,7 +13,7 @@ struct WorkerEnv {
   core::Rcu& rcu;
   const core::Clock& clock;
   const std::atomic<bool>& stop;
-  std::uint32_t idle_sleep_us = 250;  ///< longest sleep when idle; 0: never sleeps
+  std::uint32_t idle_sleep_us = 500;  ///< longest sleep when idle; 0: never sleeps
 };
 
 /// One iteration: every receive queue once, what others handed over, held packets, transmit.

@@ -30,7 +30,7 @@ struct ConfigFile : testing::Test {
 TEST_F(ConfigFile, GivesDefaultsForNothing) {
   const Config config = good("# nothing\n");
   EXPECT_EQ(config.workers, 1u);
-  EXPECT_EQ(config.idle_sleep_us, 250u);
+  EXPECT_EQ(config.idle_sleep_us, 500u);
   EXPECT_EQ(config.limits.mbufs, polluxd::Limits{}.mbufs);
   EXPECT_EQ(config.socket_directory, "/run/pollux");
   EXPECT_TRUE(config.interfaces.empty());
