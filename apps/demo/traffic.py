@@ -14,7 +14,7 @@ from lab import LabError, wait_for
 LIMIT_S = 30           # for one program; a path that is broken must not hold the demo for minutes
 PING_SIZES = (16, 56, 512, 1000, 1400)
 FILE_BYTES = 100_000_000
-UDP_PAYLOAD, UDP_RATE = 1350, "200M"
+UDP_PAYLOAD, UDP_RATE = 1350, "100M"
 
 NGINX_CONF = """\
 daemon off;

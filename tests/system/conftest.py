@@ -43,11 +43,9 @@ def link(lab):
     link.daemon.stop()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def tap_link(lab):
-    link = TapLink(lab)
-    yield link
-    link.daemon.stop()
+    return TapLink(lab)
 
 
 @pytest.fixture(autouse=True)

@@ -10,7 +10,8 @@ Gateway   host 10.1.0.2 ---- 10.1.0.1 polluxd 192.0.2.1 ==== 192.0.2.2, 192.0.2.
 
 Link      host 10.1.0.2 ---- 10.1.0.1 polluxd
 
-TapLink   scapy 10.1.0.2 ---- 10.1.0.1 polluxd          DPDK's tap, no kernel between
+TapLink   scapy 10.1.0.2 ---- 10.1.0.1 polluxd          DPDK's tap, no kernel between; 10.2.0.0/24
+                               is behind 10.1.0.2 as well, so that what is forwarded comes back
 """
 import os
 
@@ -135,6 +136,8 @@ class TapLink(Network):
     def __init__(self, lab):
         super().__init__(lab, "tap")
         self.start({
+            "sysctl": {"net.inet.ip.forwarding": 1},
+            "route": [{"prefix": "10.2.0.0/24", "via": "10.1.0.2"}],
             "interface": [{"driver": "dpdk", "name": "tap0", "address": ["10.1.0.1/24"],
                            "options": {"devargs": "net_tap0,iface=plxtap"}}],
             "neighbor": [{"interface": "tap0", "address": "10.1.0.2", "mac": TAP_MAC}],

@@ -159,7 +159,6 @@ def sysctl_value(answer):
 SILENT = [
     ("an ICMP error", lambda s: s.ip(HOST_B, ttl=1) / ICMP(type=3, code=1)
      / IP(src=HOST_B, dst=HOST_A) / UDP()),
-    ("a later fragment", lambda s: s.ip(HOST_B, ttl=1, frag=20) / b"middle"),
     ("a link broadcast", lambda s: s.ether(dst=BROADCAST) / IP(src=HOST_A, dst=HOST_B, ttl=1)
      / UDP()),
     ("a broadcast", lambda s: s.ether(dst=BROADCAST) / IP(src=HOST_A, dst="10.1.0.255")
@@ -174,7 +173,32 @@ SILENT = [
 @pytest.mark.parametrize("what, build", SILENT, ids=[c[0] for c in SILENT])
 def test_no_error_about(lab, router, what, build):
     """RFC 1812 4.3.2.7: what must not be answered with an ICMP error."""
-    assert errors_in(router.a.exchange(build(router.a))) == []
+    drops, answers = router.drops_of(router.a, build(router.a))
+    assert drops, "it did not arrive"
+    assert errors_in(answers) == []
+
+
+def test_no_error_about_a_later_fragment(lab, tap_link):
+    """Only the first fragment is answered (RFC 1812 4.3.2.7)."""
+    s = tap_link.station_
+    for fields, told in (({"flags": "MF"}, [(11, 0)]), ({"frag": 20}, [])):
+        drops, answers = tap_link.drops_of(s, s.ip(HOST_B, ttl=1, **fields) / UDP(dport=9)
+                                           / bytes(64))
+        assert drops == {"Ip4TtlExpired": 1}
+        assert errors_in(answers) == told
+
+
+def test_fragments_are_forwarded(lab, tap_link):
+    """Each by itself, offset and flags untouched."""
+    s = tap_link.station_
+    sent = [s.ip(HOST_B, id=7, proto=17, flags="MF") / bytes(64),
+            s.ip(HOST_B, id=7, proto=17, flags="MF", frag=8) / bytes(64),
+            s.ip(HOST_B, id=7, proto=17, frag=16) / bytes(10)]
+    drops, answers = tap_link.drops_of(s, *sent)
+    assert drops == {}
+    got = [(p.frag, str(p.flags), p.len) for p in (Ether(f)[IP] for f in answers if IP in Ether(f))
+           if p.dst == HOST_B]
+    assert got == [(0, "MF", 84), (8, "MF", 84), (16, "", 30)]
 
 
 def test_forwarding_off(lab, router):
