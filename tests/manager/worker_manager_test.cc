@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Two real workers under constant traffic while the manager changes everything they read.
 #include <atomic>
+#include <functional>
 #include <random>
 #include <thread>
 
@@ -14,8 +15,13 @@ using Kind = polluxd::RouteSpec::Kind;
 /// Runs the workers of a router in threads of their own, and the wires of its ports in another.
 class RunningRouter {
 public:
-  RunningRouter(Router& router, std::vector<Packet> from_lan, std::vector<Packet> from_wan)
-      : r{router}, from_lan_{std::move(from_lan)}, from_wan_{std::move(from_wan)} {
+  RunningRouter(
+      Router& router, std::vector<Packet> from_lan, std::vector<Packet> from_wan,
+      std::function<void(const Packet&)> look = [](const Packet&) {})
+      : r{router},
+        from_lan_{std::move(from_lan)},
+        from_wan_{std::move(from_wan)},
+        look_at_{std::move(look)} {
     for (std::size_t n = 0; n < 2; ++n)
       workers_.emplace_back([this, n] {
         polluxd::run_worker(r.shard(n), {r.manager.published(), r.rcu, clock, stop_workers_});
@@ -77,7 +83,10 @@ private:
       note_sent(r.lan.take_sent(q));
       const auto sent = r.wan.take_sent(q);
       note_sent(sent);
-      for (const Packet& p : sent) mirror(p);
+      for (const Packet& p : sent) {
+        look_at_(p);
+        mirror(p);
+      }
     }
     std::this_thread::yield();
   }
@@ -90,6 +99,7 @@ private:
   }
 
   std::vector<Packet> from_lan_, from_wan_;
+  std::function<void(const Packet&)> look_at_;  ///< sees each frame sent on wan0
   std::size_t turn_ = 0;
   std::atomic<bool> stop_wire_{false}, stop_workers_{false};
   std::vector<std::thread> workers_;
@@ -236,6 +246,30 @@ TEST(WorkersAndManager, EverythingChangesUnderTraffic) {
   for (std::uint16_t q = 0; q < 2; ++q) ended += changes.aux.take_sent(q).size();
   EXPECT_EQ(begun, ended);
   EXPECT_EQ(r.held(), 0u);
+  EXPECT_EQ(r.pool.in_use(), 0u);
+}
+
+TEST(WorkersAndManager, NoFrameCarriesHalfOfANextHop) {
+  const core::MacAddress macs[] = {{2, 0xaa, 0xaa, 0xaa, 0xaa, 0xaa},
+                                   {2, 0xbb, 0xbb, 0xbb, 0xbb, 0xbb}};
+  Router r{{.workers = 2}};
+  r.configure(2, 2);
+  r.know_neighbors();
+  must(r.manager.add_neighbor({"wan0", Router::kGatewayIp, macs[0]}));
+  std::atomic<std::uint64_t> whole{0}, mixed{0};
+  const std::vector<Packet> from_lan(64, from_host(udp_to("192.0.2.254")));
+  RunningRouter running{r, from_lan, {}, [&](const Packet& p) {
+                          const bool one = std::equal(macs[0].begin(), macs[0].end(), p.begin()) ||
+                                           std::equal(macs[1].begin(), macs[1].end(), p.begin());
+                          ++(one ? whole : mixed);
+                        }};
+  unsigned changes = 0;
+  EXPECT_TRUE(running.poll_until([&] {
+    must(r.manager.add_neighbor({"wan0", Router::kGatewayIp, macs[++changes % 2]}));
+    return changes >= 2000 && whole > 2000;
+  }));
+  running.end();
+  EXPECT_EQ(mixed, 0u);
   EXPECT_EQ(r.pool.in_use(), 0u);
 }
 
