@@ -59,6 +59,7 @@ void print_line(const std::string& line) {
 
 void one_echo(Client& client, const PingOptions& o, const Json& params, Series& series) {
   constexpr std::chrono::milliseconds kAllowance{5000};  // for the daemon, beyond the echo's own
+  constexpr unsigned kIcmpHeader = 8;                    // which ping counts in what it prints
   const std::uint32_t seq = ++series.sent;
   try {
     Json reply =
@@ -67,8 +68,9 @@ void one_echo(Client& client, const PingOptions& o, const Json& params, Series& 
     series.add(reply);
     if (!o.json)
       print_line(fmt::format("{} bytes from {}: icmp_seq={} ttl={} time={:.3f} ms\n",
-                             reply.value("bytes", 0u), reply.value("source", o.destination), seq,
-                             reply.value("ttl", 0u), reply.value("rtt_us", 0.0) / 1000));
+                             reply.value("bytes", 0u) + kIcmpHeader,
+                             reply.value("source", o.destination), seq, reply.value("ttl", 0u),
+                             reply.value("rtt_us", 0.0) / 1000));
   } catch (const Refused& refused) {
     if (refused.code == "Interrupted") {
       --series.sent;

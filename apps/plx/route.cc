@@ -23,7 +23,8 @@ std::string show_all(const Json& routes) {
 std::string show(const Json& routes) {
   Json chosen = Json::array();
   for (const Json& r : routes)
-    if (const auto origin = r.value("origin", ""); origin == "static" || origin == "connected")
+    if (const auto origin = r.value("origin", "");
+        (origin == "static" || origin == "connected") && r.value("kind", "") != "broadcast")
       chosen.push_back(r);
   return show_all(chosen);
 }

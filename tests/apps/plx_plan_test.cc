@@ -102,9 +102,11 @@ TEST(PlxRoute, RefusesOtherWords) {
 
 TEST(PlxRoute, ShowsWhatFollowsFromOthersOnlyWhenAsked) {
   const Json routes{{{"prefix", "0.0.0.0/0"}, {"origin", "static"}, {"kind", "reachable"}},
+                    {{"prefix", "10.0.0.255/32"}, {"origin", "connected"}, {"kind", "broadcast"}},
                     {{"prefix", "127.0.0.0/8"}, {"origin", "builtin"}, {"kind", "martian"}}};
   EXPECT_THAT(plx::route({}, false).show(routes), HasSubstr("default"));
   EXPECT_THAT(plx::route({}, false).show(routes), testing::Not(HasSubstr("martian")));
+  EXPECT_THAT(plx::route({}, false).show(routes), testing::Not(HasSubstr("broadcast")));
   EXPECT_THAT(plx::route({}, true).show(routes), HasSubstr("martian"));
 }
 

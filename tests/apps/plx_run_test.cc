@@ -200,7 +200,7 @@ TEST_F(PlxRun, RefusesKeyFilesThatAreNotFit) {
 }
 
 TEST_F(PlxRun, PingPrintsRepliesAndStatistics) {
-  serve({{"result", {{"source", "10.0.0.2"}, {"bytes", 64}, {"ttl", 63}, {"rtt_us", 1500}}}});
+  serve({{"result", {{"source", "10.0.0.2"}, {"bytes", 56}, {"ttl", 63}, {"rtt_us", 1500}}}});
   const Ran ran = run({"ping", "-c", "2", "-i", "0", "-s", "56", "10.0.0.2"});
   EXPECT_EQ(ran.status, 0) << ran.error;
   EXPECT_THAT(ran.out, HasSubstr("64 bytes from 10.0.0.2: icmp_seq=2 ttl=63 time=1.500 ms\n"));
