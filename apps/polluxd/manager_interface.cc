@@ -120,7 +120,7 @@ core::Expected<std::string> Manager::attach_interface(const InterfaceSpec& spec,
   for (const Ip4Prefix& a : spec.addresses)
     if (done) done = m.add_address(id, a);
   if (!done) {
-    const Error why = done.error();
+    const Error& why = done.error();
     m.remove_interface(id);
     return why;
   }

@@ -20,7 +20,7 @@ using test::mac;
 constexpr std::uint64_t kSecond_us = 1'000'000;
 constexpr core::InterfaceId kLink = 3;
 constexpr NeighborTable::Timers kTimers{.keep_s = 100, .refresh_s = 10, .down_s = 20};
-const std::uint32_t kHost = ip("192.0.2.9");
+constexpr std::uint32_t kHost = 0xc0000209;  // 192.0.2.9
 
 /// Who was asked for, and whom: nobody's MAC means everybody.
 struct Asked {

@@ -5,7 +5,7 @@
 namespace {
 using namespace test;
 using Kind = polluxd::RouteSpec::Kind;
-const std::uint32_t kFar = ip("172.16.5.9");  // behind the gateway
+constexpr std::uint32_t kFar = 0xac100509;  // 172.16.5.9, behind the gateway
 
 /// Host and gateway are known; 172.16/12 lies behind the gateway, 172.17/16 is prohibited,
 /// 172.18/16 a black hole.
@@ -20,7 +20,7 @@ protected:
   }
   ~Forward() override { r.expect_conservation(); }
 
-  static Packet udp(Ip4 f, std::size_t bytes = 20) { return ip4_udp(f, {}, pattern(bytes)); }
+  static Packet udp(const Ip4& f, std::size_t bytes = 20) { return ip4_udp(f, {}, pattern(bytes)); }
   static Ip4 from_host_to(std::uint32_t dst) { return {.src = Router::kHostIp, .dst = dst}; }
   /// What the router says to the host about `original`.
   static Packet error(const Packet& original, Icmp4 f, std::uint16_t id = 0) {

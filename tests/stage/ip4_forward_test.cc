@@ -21,7 +21,9 @@ protected:
 };
 
 TEST_F(Ip4Forward, Table) {
-  const auto sized = [](std::size_t total, Ip4 f = {}) { return ip4(f, pattern(total - 20)); };
+  const auto sized = [](std::size_t total, const Ip4& f = {}) {
+    return ip4(f, pattern(total - 20));
+  };
   check(Stage::Ip4Forward,
         {
             {.name = "Ttl64", .packet = ip4({.ttl = 64}, pattern(20)), .next = "out"},

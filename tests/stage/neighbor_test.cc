@@ -6,7 +6,7 @@ namespace {
 using namespace test;
 using Kind = polluxd::RouteSpec::Kind;
 using proto::NeighborState;
-const std::uint32_t kFar = ip("172.16.5.9");  // behind the gateway
+constexpr std::uint32_t kFar = 0xac100509;  // 172.16.5.9, behind the gateway
 
 class Neighbors : public testing::Test {
 protected:

@@ -82,7 +82,8 @@ void Router::configure(std::uint16_t lan_queues, std::uint16_t wan_queues) {
   must(attach(wan, spec, kWanMac, wan_queues));
   run_for(3);
   for (MemoryPort* port : {&lan, &wan})
-    for (std::uint16_t q = 0; q < shards_.size(); ++q) (void)port->take_sent(q);
+    for (std::size_t q = 0; q < shards_.size(); ++q)
+      (void)port->take_sent(static_cast<std::uint16_t>(q));
 }
 
 void Router::know_neighbors() {
