@@ -286,7 +286,7 @@ void eal_cleanup(unsigned /*instance*/) noexcept {
 
 std::vector<unsigned> choose_cpus(unsigned workers, const std::vector<unsigned>& wanted) {
   std::vector<unsigned> from = wanted.empty() ? allowed_cpus() : wanted;
-  if (wanted.empty() && from.size() > 1) from.erase(from.begin());
+  if (wanted.empty() && from.size() > workers) from.erase(from.begin());
   std::vector<unsigned> cpus;
   for (unsigned i = 0; i < workers; ++i) cpus.push_back(from[i % from.size()]);
   return cpus;

@@ -34,7 +34,7 @@ core::Expected<EalState> eal_init(const EalRequest& request);
 void eal_cleanup(unsigned instance) noexcept;
 
 /// Which CPU each of `workers` workers gets: `wanted` if given, else those that the process may
-/// use, leaving the first to the manager where there are more than one.
+/// use, leaving the first to the manager where there are more than workers.
 std::vector<unsigned> choose_cpus(unsigned workers, const std::vector<unsigned>& wanted);
 
 /// While one lives, what DPDK logs is kept and not written: a request that fails tells why in its

@@ -70,10 +70,10 @@ void drain(Shard& s, const StackConfig& config) noexcept {
 }  // namespace
 
 std::uint32_t run_once(Shard& s, const StackConfig& config) noexcept {
+  held_path(s, config);  // first: what waited leaves before what comes after it
   std::uint32_t moved = 0;
   for (const core::RxQueue q : config.rx_queues[s.worker.index]) moved += poll(s, config, q);
   moved += handoff_path(s, config);
-  held_path(s, config);
   core::flush_tx(s.worker, config.interfaces);
   return moved;
 }

@@ -16,7 +16,7 @@ struct WorkerEnv {
   std::uint32_t idle_sleep_us = 500;  ///< longest sleep when idle; 0: never sleeps
 };
 
-/// One iteration: every receive queue once, what others handed over, held packets, transmit.
+/// One iteration: held packets, every receive queue once, what others handed over, transmit.
 /// @return packets taken in.
 std::uint32_t run_once(Shard& s, const StackConfig& config) noexcept;
 
