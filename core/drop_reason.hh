@@ -14,6 +14,7 @@ namespace core {
   X(RxChained, "port", "packet in several segments")                                             \
   X(TxQueueFull, "port", "transmit queue full")                                                  \
   X(HandoffFull, "port", "ring to the worker that owns the transmit queue full")                 \
+  X(InterfaceDown, "port", "received on an interface that is down")                              \
   X(InterfaceGone, "port", "egress interface is down or no longer exists")                       \
   X(WorkerStopping, "port", "held when the worker stopped")                                      \
   X(EtherTruncated, "ether", "frame ends inside the Ethernet header")                            \

@@ -194,6 +194,13 @@ TEST_F(Forward, NotThroughAnInterfaceThatIsDown) {
   EXPECT_EQ(r.wan.take_sent().size(), 3u) << "the packet, and its address announced twice";
 }
 
+TEST_F(Forward, NothingIsTakenInFromAnInterfaceThatIsDown) {
+  must(r.manager.set_up("lan0", false));
+  r.receive(r.lan, from_host(udp(from_host_to(kFar))));
+  EXPECT_EQ(r.drops(), (Drops{{"InterfaceDown", 1}}));
+  EXPECT_EQ(r.wan.sent(), 0u);
+}
+
 TEST_F(Forward, EchoToUs) {
   Ip4 f = from_host_to(Router::kWanIp);  // any of our addresses, through any interface
   f.id = 5;
