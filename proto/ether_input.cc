@@ -22,6 +22,15 @@ void ether_input(core::Worker& w, const core::Interface& in, core::Burst& rx,
   const auto packets = rx.take();
   for (rte_mbuf* m : packets) core::prefetch_front(*m);
   std::uint64_t bytes = 0;
+  if (!in.up) [[unlikely]] {
+    // Taken and ended, so that nothing old comes out of the queue when it goes up again.
+    for (rte_mbuf* m : packets) {
+      bytes += m->pkt_len;
+      w.drop(m, DropReason::InterfaceDown);
+    }
+    w.interface[in.id].rx.add(packets.size(), bytes);
+    return;
+  }
   core::Burst::Writer ip4{next.ip4};
   for (rte_mbuf* m : packets) {
     bytes += m->pkt_len;

@@ -13,7 +13,7 @@ struct EtherInputNext {
 /// Splits frames by EtherType and by whom the link layer addresses.
 /// In:    frames received on `in`, data at the Ethernet header.
 /// Out:   data at the Ethernet payload. `rx` is empty.
-/// Drops: RxChained, EtherTruncated, EtherNotForUs, EtherUnknownType.
+/// Drops: InterfaceDown, RxChained, EtherTruncated, EtherNotForUs, EtherUnknownType.
 void ether_input(core::Worker& w, const core::Interface& in, core::Burst& rx,
                  EtherInputNext& next) noexcept;
 }  // namespace proto

@@ -18,11 +18,7 @@ std::uint32_t poll(Shard& s, const StackConfig& config, core::RxQueue q) noexcep
       [&](rte_mbuf** slots, std::uint16_t room) { return in.rx(in.port, q.queue, slots, room); });
   if (rx.empty()) return 0;
   const std::uint32_t n = rx.size();
-  // Taken and ended, so that nothing old comes out of the queue when the interface goes up again.
-  if (in.up) [[likely]]
-    input_path(s, config, in, rx);
-  else
-    s.worker.drop_all(rx, core::DropReason::InterfaceDown);
+  input_path(s, config, in, rx);
   return n;
 }
 
