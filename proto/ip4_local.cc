@@ -23,6 +23,7 @@ void ip4_local(core::Worker& w, core::Burst& in, Ip4LocalNext& next,
                core::NotedBurst<Icmp4Cause>& refused) noexcept {
   if (in.empty()) return;
   w.enter(core::Stage::Ip4Local, in.size());
+  core::Burst::Writer esp{next.esp};
   for (rte_mbuf* m : in.take()) {
     const auto ip = Ip4View::parse(core::front_bytes(*m));
     if (!ip) {
@@ -32,7 +33,7 @@ void ip4_local(core::Worker& w, core::Burst& in, Ip4LocalNext& next,
     } else {
       switch (ip->protocol()) {
         case kProtocolIcmp: next.icmp.push(m); break;
-        case kProtocolEsp: next.esp.push(m); break;
+        case kProtocolEsp: esp.push(m); break;
         case kProtocolUdp: refuse_udp(w, m, *ip, refused); break;
         default:
           refused.push(m, {DropReason::Ip4NoProtocol, Icmp4View::kUnreachable,
