@@ -66,6 +66,18 @@ TEST_F(Neighbors, HeldPacketsAreReleasedInOrderWhenTheReplyComes) {
   EXPECT_EQ(r.drops(), Drops{});
 }
 
+TEST_F(Neighbors, HeldPacketsLeaveBeforeNewerOnes) {
+  r.receive(r.lan, from_host(numbered(kFar, 1)));
+  EXPECT_EQ(r.wan.take_sent(), (Packets{request(Router::kGatewayIp)}));
+  r.wan.push(reply(Router::kGatewayIp, Router::kGatewayMac));
+  r.run_workers();
+  r.manager.poll(r.now_us);  // reachable from here on, and the first packet still waits
+  r.lan.push(from_host(numbered(kFar, 2)));
+  r.run_workers();
+  EXPECT_EQ(r.wan.take_sent(),
+            (Packets{to_gateway(numbered(kFar, 1, 63)), to_gateway(numbered(kFar, 2, 63))}));
+}
+
 TEST_F(Neighbors, OnTheLinkTheDestinationIsAskedFor) {
   const std::uint32_t host = ip("192.0.2.77");
   r.receive(r.lan, from_host(numbered(host, 1)));
