@@ -107,19 +107,28 @@ def test_help(lab):
         assert command in told
 
 
+def echo_replies(host):
+    """How many the host's kernel has received."""
+    names, values = (line.split() for line in host.run("cat", "/proc/net/snmp").stdout.splitlines()
+                     if line.startswith("Icmp:"))
+    return int(dict(zip(names, values))["InEchoReps"])
+
+
 @contextlib.contextmanager
 def pinging(host, target, *options):
     """ping runs while the block does, and must lose nothing."""
+    before = echo_replies(host)
     process = host.start("ping", "-n", "-q", "-i", "0.005", *options, target, stdout=-1, text=True)
     try:
+        wait_for(lambda: echo_replies(host) > before, "the first echo reply")
         yield
     finally:
         process.send_signal(signal.SIGINT)
         told = process.communicate(timeout=60)[0]
     sent, received = map(int, re.search(r"(\d+) packets transmitted, (\d+) received",
                                         told).groups())
-    # The last one may be on its way when ping is ended.
-    assert sent > 10 and received >= sent - 1, told
+    # How many were sent is the machine's affair. The last may be on its way when ping is ended.
+    assert sent > 0 and received >= sent - 1, told
 
 
 def test_routes_come_and_go_under_traffic(lab, router):
