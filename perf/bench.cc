@@ -3,6 +3,7 @@
 // the same run. Google Benchmark runs the cases, several rounds in random order.
 #include <benchmark/benchmark.h>
 #include <fmt/format.h>
+#include <fnmatch.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
@@ -38,21 +39,14 @@ double quantile(std::vector<double> v, double q) {
   return v[static_cast<std::size_t>(q * static_cast<double>(v.size() - 1))];
 }
 
-/// '*' matches any run of characters.
-bool matches(std::string_view glob, std::string_view name) {
-  if (glob.empty()) return name.empty();
-  if (glob.front() == '*')
-    return matches(glob.substr(1), name) || (!name.empty() && matches(glob, name.substr(1)));
-  return !name.empty() && glob.front() == name.front() && matches(glob.substr(1), name.substr(1));
-}
-
 /// The cases asked for, with the floors and limits that they name.
 std::vector<perf::Case> choose(const std::string& only) {
   std::vector<perf::Case> all = perf::pipeline_cases();
   for (perf::Case& c : perf::stage_cases()) all.push_back(std::move(c));
   std::vector<std::string> wanted;
   for (const perf::Case& c : all)
-    if (matches(only, c.name)) wanted.insert(wanted.end(), {c.name, c.floor, c.limit});
+    if (fnmatch(only.c_str(), c.name.c_str(), 0) == 0)
+      wanted.insert(wanted.end(), {c.name, c.floor, c.limit});
   std::erase_if(all, [&](const perf::Case& c) {
     return std::find(wanted.begin(), wanted.end(), c.name) == wanted.end();
   });
@@ -89,6 +83,7 @@ std::map<std::string, Measured> measure(const std::vector<perf::Case>& cases, rt
   std::vector<std::string> words{"bench", repetitions,
                                  "--benchmark_enable_random_interleaving=true"};
   std::vector<char*> argv;
+  argv.reserve(words.size());
   for (std::string& w : words) argv.push_back(w.data());
   int argc = static_cast<int>(argv.size());
   benchmark::Initialize(&argc, argv.data());
@@ -165,17 +160,17 @@ int run(const Settings& settings) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  Settings settings;
-  CLI::App app{"cycles per packet, beside a floor and a limit of the same run"};
-  app.add_option("--json", settings.json, "write the results to FILE");
-  app.add_option("--only", settings.only, "cases that match, '*' for any characters");
-  app.add_flag("--quick", settings.quick, "3 rounds instead of 9");
-  CLI11_PARSE(app, argc, argv);
-  if (settings.quick) settings.rounds = 3;
   try {
+    Settings settings;
+    CLI::App app{"cycles per packet, beside a floor and a limit of the same run"};
+    app.add_option("--json", settings.json, "write the results to FILE");
+    app.add_option("--only", settings.only, "cases that match, as the shell's file names do");
+    app.add_flag("--quick", settings.quick, "3 rounds instead of 9");
+    CLI11_PARSE(app, argc, argv);
+    if (settings.quick) settings.rounds = 3;
     return run(settings);
-  } catch (const std::exception& e) {
-    fmt::print(stderr, "bench: {}\n", e.what());
-    return 1;
+  } catch (const std::exception& e) { std::fputs(e.what(), stderr); } catch (...) {
+    std::fputs("bench: unknown error", stderr);
   }
+  return 1;
 }

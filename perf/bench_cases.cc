@@ -68,38 +68,41 @@ Case io() {
           }};
 }
 
-/// The limit of IPsec: the library's call alone, on buffers that are hot, with a new nonce each.
+/// Buffers that are hot, and the library's call on each with a new nonce.
+struct EngineAlone {
+  EngineAlone(bool seal, std::size_t inner_len)
+      : out{seal}, length{inner_len + proto::esp_padding(inner_len) + proto::EspView::kTrailerLen} {
+    engine.expand(crypto::Algorithm::AesGcm128, std::array<std::uint8_t, 16>{7}, key);
+  }
+  void run() noexcept {
+    for (auto& buffer : text) {
+      const proto::MutBytes plain{buffer.data() + 64, length};
+      const proto::Bytes aad{buffer.data(), 8};
+      const crypto::GcmNonce nonce{1, ++iv};
+      std::uint8_t* icv = buffer.data() + 64 + length;
+      if (out)
+        engine.seal(crypto::Algorithm::AesGcm128, key, nonce, aad, plain, icv);
+      else
+        (void)engine.open(crypto::Algorithm::AesGcm128, key, nonce, aad, plain, icv);
+    }
+    packets += text.size();
+  }
+  bool out;
+  std::size_t length;  ///< bytes of ciphertext
+  crypto::MbEngine engine;
+  crypto::GcmKey key{};
+  std::uint64_t iv = 0, packets = 0;
+  std::array<std::array<std::uint8_t, 2048>, core::Burst::kCapacity> text{};
+};
+
+/// The limit of IPsec: the library alone.
 Case engine_alone(const std::string& name, bool out, std::size_t inner_len) {
   return {name, "limit: IPsec-MB alone", "", "",
           [out, inner_len](rte_mempool*) -> std::function<Samples()> {
-            struct State {
-              crypto::MbEngine engine;
-              crypto::GcmKey key{};
-              std::uint64_t iv = 0, packets = 0;
-              std::array<std::array<std::uint8_t, 2048>, core::Burst::kCapacity> text{};
-            };
-            auto s = std::make_shared<State>();
-            const std::array<std::uint8_t, 16> key{7};
-            s->engine.expand(crypto::Algorithm::AesGcm128, key, s->key);
-            const std::size_t length =
-                inner_len + proto::esp_padding(inner_len) + proto::EspView::kTrailerLen;
-            return [s, out, length] {
-              const auto iterate = [&] {
-                for (auto& buffer : s->text) {
-                  const proto::MutBytes text{buffer.data() + 64, length};
-                  const proto::Bytes aad{buffer.data(), 8};
-                  const crypto::GcmNonce nonce{1, ++s->iv};
-                  std::uint8_t* icv = buffer.data() + 64 + length;
-                  if (out)
-                    s->engine.seal(crypto::Algorithm::AesGcm128, s->key, nonce, aad, text, icv);
-                  else
-                    (void)s->engine.open(crypto::Algorithm::AesGcm128, s->key, nonce, aad, text,
-                                         icv);
-                }
-                s->packets += s->text.size();
-              };
-              return sample(
-                  iterate, [&] { return s->packets; }, [] { return std::uint64_t{0}; });
+            auto alone = std::make_shared<EngineAlone>(out, inner_len);
+            return [alone] {
+              return sample([&] { alone->run(); }, [&] { return alone->packets; },
+                            [] { return std::uint64_t{0}; });
             };
           }};
 }

@@ -114,8 +114,8 @@ core::Expected<> Daemon::make_manager() {
   const Shard::Limits limits{.interfaces = config_.limits.interfaces,
                              .next_hops = config_.limits.next_hops,
                              .sas = config_.limits.sas};
-  for (std::uint16_t n = 0; n < config_.workers; ++n) {
-    shards_.push_back(std::make_unique<Shard>(n, limits, pool_.get()));
+  for (std::uint32_t n = 0; n < config_.workers; ++n) {
+    shards_.push_back(std::make_unique<Shard>(static_cast<std::uint16_t>(n), limits, pool_.get()));
     shard_list_.push_back(shards_.back().get());
   }
   drivers_ = std::make_unique<DriverRegistry>(config_.driver_path);
