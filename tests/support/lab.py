@@ -74,7 +74,8 @@ def wait_for(condition, what, limit_s=GENEROUS_S, every_s=0.05):
         time.sleep(every_s)
 
 
-def _die_with_parent():
+def die_with_parent():
+    """preexec_fn of a process that must not outlive the thread that starts it."""
     _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 
@@ -150,12 +151,12 @@ class Namespace:
     def run(self, *argv, check=True, timeout=GENEROUS_S, **keywords):
         """A command inside, to its end."""
         return run("ip", "netns", "exec", self.name, *argv, check=check, timeout=timeout,
-                   preexec_fn=_die_with_parent, start_new_session=True, **keywords)
+                   preexec_fn=die_with_parent, start_new_session=True, **keywords)
 
     def start(self, *argv, **keywords):
         """A process inside, ended with the lab. Its own session: Ctrl-C is for us to pass on."""
         process = subprocess.Popen(["ip", "netns", "exec", self.name, *map(str, argv)],
-                                   preexec_fn=_die_with_parent, start_new_session=True, **keywords)
+                                   preexec_fn=die_with_parent, start_new_session=True, **keywords)
         self._lab.on_close(end_process, process)
         return process
 

@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""polluxd in a guest, a router over three NICs whose cables end in the test.
+
+    test == wire 0 == p0 10.1.0.1 \\
+    test == wire 1 == p1 10.2.0.1  > polluxd      the hosts are .2, whose MACs the configuration has;
+    test == wire 2 == p2 10.3.0.1 /               any other answers ARP, if the test lets it
+"""
+import dataclasses
+import json
+import re
+import shlex
+
+from guest import Guest, Nic, mac
+from lab import LabError, program, to_toml, wait_for
+from traffic import Exchange, Flow, Hop
+
+CONFIG, PID = "/run/pollux.toml", "/run/polluxd.pid"  # in the guest
+START_S = 120  # generous: DPDK's libraries come through 9p, and devices reset in emulated time
+PORTS = 3
+
+
+@dataclasses.dataclass(frozen=True)
+class Model:
+    """A NIC of QEMU and the driver of ours that takes it."""
+    nic: str
+    driver: str
+    option: str            # of the driver, that names the device
+    iommu_properties: str = ""  # of the NIC, to be behind an IOMMU
+
+
+MODELS = [
+    Model("virtio-net-pci", "dpdk", "devargs", "disable-legacy=on,iommu_platform=on"),
+    Model("e1000", "dpdk", "devargs"),
+    Model("e1000e", "dpdk", "devargs"),
+    Model("vmxnet3", "dpdk", "devargs"),
+]
+
+
+class Router:
+    def __init__(self, model, binding):
+        self.model, self.binding = model, binding
+        iommu = binding == "vfio-pci"
+        nic = Nic(model.nic, properties=model.iommu_properties if iommu else "")
+        self.guest = Guest(f"{model.nic}-{binding}", [nic] * PORTS, iommu=iommu)
+        try:
+            self._addresses = [self.guest.bind(i, binding) for i in range(PORTS)]
+            self.hops = [Hop(wire, f"02:00:00:00:{i + 1:02x}:02", mac(i), f"10.{i + 1}.0")
+                         for i, wire in enumerate(self.guest.wires)]
+            self._configure()
+            self.start()
+        except BaseException:
+            self.guest.close()
+            raise
+
+    def interface(self, i):
+        """What the configuration, and interface.create, say of port `i`."""
+        return {"driver": self.model.driver, "name": f"p{i}", "mtu": 1500,
+                "options": {self.model.option: self._addresses[i]}}
+
+    def address(self, i):
+        return f"{self.hops[i].network}.1/24"
+
+    def neighbor(self, i):
+        return {"interface": f"p{i}", "address": f"{self.hops[i].network}.2",
+                "mac": self.hops[i].station_mac}
+
+    def _configure(self):
+        config = {
+            **({"eal": {"args": ["--iova-mode=pa"]}} if self._needs_physical_addresses() else {}),
+            "workers": {"count": 1},
+            "sysctl": {"net.inet.ip.forwarding": 1},
+            "interface": [{**self.interface(i), "address": [self.address(i)]}
+                          for i in range(PORTS)],
+            "neighbor": [self.neighbor(i) for i in range(PORTS)],
+        }
+        self.guest.write(CONFIG, to_toml(config))
+
+    def _needs_physical_addresses(self):
+        """QEMU's transmit code of these devices drops a frame that it cannot map in one piece: one
+        that crosses a hugepage, where virtual addresses are used and the next page lies elsewhere.
+        With physical addresses DPDK places no buffer across pages. Devices of metal do not care."""
+        return self.binding == "vfio-pci" and self.model.nic in ("e1000e", "vmxnet3")
+
+    def start(self):
+        """polluxd, READY, with the links up."""
+        before = len(self.guest.log_text())
+        self.guest.start(f"{program('polluxd')} -c {CONFIG} & echo $! >{PID}; "
+                         "wait $!; echo polluxd ended with status $?")
+
+        def ready():
+            said = self.guest.log_text()[before:]
+            if ended := re.search(r"^polluxd ended with status \d+", said, re.MULTILINE):
+                raise LabError(f"{ended[0]}\n{self.guest.log_tail()}")
+            return re.search(r"^READY\b", said, re.MULTILINE)
+
+        wait_for(ready, "READY of polluxd", START_S)
+        for i in range(PORTS):
+            self.wait_for_link(i, True)
+
+    def restart(self, signal):
+        """Ends polluxd by a signal and starts it anew. Returns the status with which it ended."""
+        before = len(self.guest.log_text())
+        self.guest.run(f"kill -{signal} $(cat {PID})")
+        ended = wait_for(lambda: re.search(r"^polluxd ended with status (\d+)",
+                                           self.guest.log_text()[before:], re.MULTILINE),
+                         f"polluxd to end by SIG{signal}")
+        self.start()
+        return int(ended[1])
+
+    def plx(self, *words):
+        """plx -j in the guest. Returns what it prints, parsed."""
+        text = self.guest.run(shlex.join([program("plx"), "-j", *map(str, words)]))[1]
+        return json.loads(text) if text.strip() else None
+
+    def api(self, method, **params):
+        """One call of polluxd's API."""
+        request = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params})
+        script = ("import socket, sys; s = socket.socket(socket.AF_UNIX); "
+                  "s.connect('/run/pollux/0.sock'); s.sendall(sys.argv[1].encode() + b'\\n'); "
+                  "print(s.makefile().readline())")
+        answer = json.loads(self.guest.run(shlex.join(["/usr/bin/python3", "-c", script,
+                                                       request]))[1])
+        if "error" in answer:
+            raise LabError(f"{method} {params}: {answer['error']['message']}")
+        return answer["result"]
+
+    def create(self, i):
+        """Port `i` anew, as the configuration has it."""
+        self.api("interface.create", **self.interface(i), addresses=[self.address(i)])
+        self.api("arp.add", **self.neighbor(i))
+
+    def packets(self):
+        """{interface: (received, sent)}."""
+        return {x["name"]: (x["rx"]["packets"], x["tx"]["packets"])
+                for x in self.plx("stats", "--interfaces")}
+
+    def link(self, i):
+        return next(x["link"] for x in self.plx("ifconfig") if x["name"] == f"p{i}")
+
+    def wait_for_link(self, i, up):
+        wait_for(lambda: self.link(i) is up, f"the link of p{i} to be {'up' if up else 'down'}")
+
+    def drops(self):
+        """{reason: packets} of every reason that has counted."""
+        return {d["reason"]: d["packets"] for d in self.plx("stats", "--drops") if d["packets"]}
+
+    def flows(self, a, b, **keywords):
+        """Both ways between ports `a` and `b`."""
+        return [Flow(self.hops[a], self.hops[b], **keywords),
+                Flow(self.hops[b], self.hops[a], **keywords)]
+
+    def assert_carries(self, a, b, count=64, **keywords):
+        exchange = Exchange(self.flows(a, b, **keywords), count)
+        exchange.run()
+        return exchange
+
+    def close(self):
+        self.guest.close()
