@@ -17,9 +17,13 @@ namespace core {
   X(InterfaceDown, "port", "received on an interface that is down")                              \
   X(InterfaceGone, "port", "egress interface is down or no longer exists")                       \
   X(WorkerStopping, "port", "held when the worker stopped")                                      \
+  X(RssRingFull, "rss", "ring to the worker that the flow belongs to full")                      \
   X(EtherTruncated, "ether", "frame ends inside the Ethernet header")                            \
   X(EtherNotForUs, "ether", "destination address is neither ours, broadcast nor multicast")      \
   X(EtherUnknownType, "ether", "no handler for the EtherType")                                   \
+  X(VlanTruncated, "vlan", "frame ends inside the VLAN tag")                                     \
+  X(VlanUnknown, "vlan", "no interface for the VLAN tag")                                        \
+  X(VlanNested, "vlan", "more than two VLAN tags")                                               \
   X(ArpTruncated, "arp", "packet ends inside the ARP header")                                    \
   X(ArpBadHardware, "arp", "hardware type or length is not Ethernet's")                          \
   X(ArpBadProtocol, "arp", "protocol type or length is not IPv4's")                              \

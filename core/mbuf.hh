@@ -36,6 +36,12 @@ inline void grow_front(rte_mbuf& m, std::uint16_t n) noexcept {
   m.data_len = static_cast<std::uint16_t>(m.data_len + n);
   m.pkt_len += n;
 }
+/// The `n` bytes before the packet, for a header that grow_front() then takes in. @pre headroom(m)
+/// >= n.
+[[nodiscard]] inline std::span<std::uint8_t> room_before(rte_mbuf& m, std::size_t n) noexcept {
+  assert(m.data_off >= n);
+  return {rte_pktmbuf_mtod(&m, std::uint8_t*) - n, n};
+}
 /// Room for `n` more bytes at the end. @pre tailroom(m) >= n, one segment.
 inline void grow_back(rte_mbuf& m, std::uint16_t n) noexcept {
   assert(m.nb_segs == 1);

@@ -9,7 +9,9 @@ namespace core {
 /// The stages of the pipeline in the order in which a packet meets them: name, what it does.
 // clang-format off
 #define POLLUX_STAGES(X)                                                  \
+  X(Rss, "rss", "shares packets out to the workers by flow")              \
   X(EtherInput, "ether_input", "splits frames by EtherType")              \
+  X(VlanInput, "vlan_input", "takes tags off, finds the interface")       \
   X(ArpInput, "arp_input", "answers and learns from ARP")                 \
   X(Ip4Input, "ip4_input", "validates IPv4 headers")                      \
   X(Ip4Lookup, "ip4_lookup", "finds the next hop")                        \

@@ -4,6 +4,8 @@
 namespace core {
 void Worker::drop(rte_mbuf* m, DropReason why) noexcept {
   drops[static_cast<std::size_t>(why)].add(1);
+  if (observation != nullptr) [[unlikely]]
+    observe_drop(*this, m, why);
   rte_pktmbuf_free(m);
 }
 

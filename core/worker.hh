@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "core/burst.hh"
@@ -16,11 +17,14 @@
 #include "core/stage.hh"
 
 namespace core {
+struct Observation;  // observation.hh
+
 /// A packet on its way to the thread that may go on with it.
 struct HandedPacket {
   enum class Kind : std::uint8_t {
-    Frame,  ///< a finished Ethernet frame for `interface`
-    Ip4,    ///< an IPv4 packet of our own, still to be routed
+    Frame,     ///< a finished Ethernet frame for `interface`
+    Ip4,       ///< an IPv4 packet of our own, still to be routed
+    Received,  ///< a frame as it arrived on `interface`, of a flow of the other worker
   };
   rte_mbuf* m = nullptr;
   InterfaceId interface = kNoInterface;
@@ -49,6 +53,12 @@ struct TimeCounters {
   Counter sleep;  ///< asleep
 };
 
+struct Worker;
+/// The packets are about to go through a stage, and somebody watches. Worker side.
+void observe_stage(Worker& w, Stage s, std::span<rte_mbuf* const> packets) noexcept;
+/// The packet is about to end, and somebody watches. Worker side.
+void observe_drop(Worker& w, rte_mbuf* m, DropReason why) noexcept;
+
 /// What every stage of one worker shares and no other thread writes. First argument of every stage.
 struct alignas(RTE_CACHE_LINE_SIZE) Worker {
   /// @param interfaces  size of the interface table, for the counter arrays.
@@ -61,6 +71,7 @@ struct alignas(RTE_CACHE_LINE_SIZE) Worker {
   std::uint64_t now_us = 0;  ///< read once per iteration; stages never ask a clock
   std::uint16_t index;
   rte_mempool* pool;
+  const Observation* observation = nullptr;  ///< who watches packets; null: nobody, the usual case
 
   std::array<StageCounters, kStages> stages{};
   std::array<Counter, kDropReasons> drops{};
@@ -77,10 +88,13 @@ struct alignas(RTE_CACHE_LINE_SIZE) Worker {
   std::vector<TxBuffer> tx;             ///< by InterfaceId
   std::vector<InterfaceId> tx_pending;  ///< interfaces whose buffer is not empty
 
-  void enter(Stage s, std::uint16_t n) noexcept {
+  /// First thing that a stage does with a burst.
+  void enter(Stage s, std::span<rte_mbuf* const> packets) noexcept {
     StageCounters& c = stages[static_cast<std::size_t>(s)];
     c.bursts.add(1);
-    c.packets.add(n);
+    c.packets.add(packets.size());
+    if (observation != nullptr) [[unlikely]]
+      observe_stage(*this, s, packets);
   }
   /// Ends a packet that must not go on. With consume(), the only place that frees a received mbuf.
   /// Out of line: it is the rare way, and rte_pktmbuf_free() is large.

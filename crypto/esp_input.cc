@@ -186,7 +186,7 @@ void count_dropped(SaCounters& c, DropReason why) noexcept {
 //  8. counters; the outer headers are cut off.
 void esp_input(core::Worker& w, EspShard& shard, const IpsecConfig& config, core::Burst& in,
                core::Burst& inner) noexcept {
-  w.enter(core::Stage::EspInput, in.size());
+  w.enter(core::Stage::EspInput, in.packets());
   if (config.sas == nullptr) return w.drop_all(in, DropReason::EspNoSa);
   const auto drop = [&](const Inbound& p, DropReason why) {
     if (p.sa != nullptr) count_dropped(shard.sa[p.sa->id], why);

@@ -155,7 +155,7 @@ void count(core::Worker& w, EspShard& shard, const Outbound* first, const Outbou
 //  6. counters.
 void esp_output(core::Worker& w, EspShard& shard, const IpsecConfig& config,
                 core::NotedBurst<std::uint16_t>& in, core::Burst& outer) noexcept {
-  w.enter(core::Stage::EspOutput, in.size());
+  w.enter(core::Stage::EspOutput, in.packets());
   const auto drop = [&w](const Outbound& p, DropReason why) { w.drop(p.m, why); };
   Batch batch;
   find_sas(w, config, in, batch);

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "pmd-adapters/driver.hh"
 
+#include <fmt/format.h>
+#include <rte_ether.h>
+
+#include <algorithm>
 #include <cerrno>
 #include <charconv>
 #include <chrono>
@@ -20,6 +24,29 @@ std::uint32_t Request::number(std::string_view option) const {
   std::uint32_t n = 0;
   std::from_chars(value.data(), value.data() + value.size(), n);
   return n;
+}
+
+Outcome<bool> Request::yes_or_no(std::string_view option) const {
+  const std::string value = text(option);
+  if (value != "yes" && value != "no")
+    return Failure{EINVAL, fmt::format("{} \"{}\" is neither yes nor no", option, value)};
+  return value == "yes";
+}
+
+Outcome<std::string> mac_argument(const Request& r) {
+  const std::string mac = r.text("mac");
+  rte_ether_addr address{};
+  if (mac.empty()) return std::string{};
+  if (rte_ether_unformat_addr(mac.c_str(), &address) != 0 ||
+      !rte_is_valid_assigned_ether_addr(&address))
+    return Failure{EINVAL, fmt::format("mac \"{}\" is not a unicast address", mac)};
+  return ",mac=" + mac;
+}
+
+Outcome<std::uint16_t> queues_option(const Request& r, std::uint16_t most) {
+  const std::uint32_t asked = r.number("queues");
+  if (asked > most) return Failure{EINVAL, fmt::format("queues {}: at most {}", asked, most)};
+  return asked == 0 ? std::min(r.queues(), most) : static_cast<std::uint16_t>(asked);
 }
 
 namespace {

@@ -2,66 +2,27 @@
 #include "pmd-adapters/ethdev.hh"
 
 #include <fmt/format.h>
-#include <rte_bus.h>
-#include <rte_bus_vdev.h>
 #include <rte_dev.h>
-#include <rte_devargs.h>
-#include <rte_errno.h>
 #include <rte_ethdev.h>
 #include <rte_mbuf.h>
 
 #include <algorithm>
-#include <bitset>
 #include <cstdlib>
-#include <filesystem>
 #include <string_view>
+#include <vector>
 
 namespace pmd {
 namespace {
-constexpr std::uint16_t kDefaultMtu = 1500;
-// A frame may carry one VLAN tag beside its Ethernet header.
-constexpr std::size_t kFrameOverhead = RTE_ETHER_HDR_LEN + RTE_VLAN_HLEN;
+using Clock = std::chrono::steady_clock;
 
-using PortSet = std::bitset<RTE_MAX_ETHPORTS>;
+constexpr std::uint16_t kDefaultMtu = 1500, kMaxMtu = 9216;
+// A peer that has not brought the link up by then never will.
+constexpr std::chrono::seconds kHandshake{10};
+// A frame may carry two VLAN tags beside its Ethernet header (IEEE 802.1ad).
+constexpr std::size_t kFrameOverhead = RTE_ETHER_HDR_LEN + 2 * RTE_VLAN_HLEN;
+// What a device may count of a frame at most, its check sequence included.
+constexpr std::size_t kFullOverhead = kFrameOverhead + RTE_ETHER_CRC_LEN;
 
-PortSet ports() {
-  PortSet set;
-  for (std::uint16_t id = 0; id < RTE_MAX_ETHPORTS; ++id)
-    set.set(id, rte_eth_dev_is_valid_port(id) != 0);
-  return set;
-}
-
-/// The positive errno behind what a DPDK function returned: -1 means "see rte_errno", or, of many
-/// drivers, just "no".
-int positive(int result) noexcept {
-  if (result == -1) return rte_errno != 0 ? rte_errno : EIO;
-  return result < 0 ? -result : result;
-}
-
-/// Attaches a device to its bus. A virtual one goes straight to its bus: the general way leaves the
-/// device on the bus's list when its driver refuses it.
-int attach(const std::string& text) {
-  rte_devargs args{};
-  if (const int result = rte_devargs_parse(&args, text.c_str()); result != 0) {
-    rte_devargs_reset(&args);
-    return -ENODEV;
-  }
-  const std::string name = args.name;
-  const std::string options = args.args == nullptr ? "" : args.args;
-  const bool is_virtual = std::string_view{rte_bus_name(args.bus)} == "vdev";
-  rte_devargs_reset(&args);
-  if (is_virtual) return rte_vdev_init(name.c_str(), options.c_str());
-  return rte_dev_probe(text.c_str());
-}
-/// The kernel's own driver of a PCI device, which DPDK cannot take it from; empty: none.
-std::string kernel_driver(const std::string& address) {
-  std::error_code none;
-  const auto driver =
-      std::filesystem::read_symlink("/sys/bus/pci/devices/" + address + "/driver", none);
-  const std::string name = driver.filename();
-  const bool hands_over = name == "vfio-pci" || name.find("uio") != std::string::npos;
-  return hands_over ? std::string{} : name;
-}
 }  // namespace
 
 std::size_t buffer_capacity(const rte_mempool* pool) noexcept {
@@ -70,8 +31,7 @@ std::size_t buffer_capacity(const rte_mempool* pool) noexcept {
 }
 
 Failure Ethdev::failure(const char* step, int error) const {
-  const int code = positive(error);
-  return {code, fmt::format("{}: cannot {}: {}", spec_.device, step, rte_strerror(code))};
+  return device_failure(spec_.device, step, error);
 }
 
 Outcome<std::unique_ptr<Ethdev>> Ethdev::open(EthdevSpec spec) {
@@ -85,20 +45,10 @@ Outcome<std::unique_ptr<Ethdev>> Ethdev::open(EthdevSpec spec) {
 }
 
 Outcome<> Ethdev::probe() {
-  const PortSet before = ports();
-  rte_errno = 0;
-  if (const int result = attach(spec_.devargs); result != 0) {
-    if (positive(result) == EEXIST) return failure("attach the device, which is in use", result);
-    Failure why = failure("attach the device", result);
-    if (const std::string holder = kernel_driver(spec_.device); !holder.empty())
-      why.text += fmt::format("; the kernel's driver {} has it, bind it to vfio-pci", holder);
-    return why;
-  }
-  const PortSet fresh = ports() & ~before;
-  if (fresh.none())
-    return Failure{ENODEV, fmt::format("{}: the device has no Ethernet port", spec_.device)};
-  while (!fresh.test(id_)) ++id_;
-  probed_ = true;
+  auto device = AttachedDevice::attach(spec_.devargs, spec_.device);
+  if (!device) return device.error();
+  device_.emplace(std::move(*device));
+  id_ = device_->port();
   return core::Done{};
 }
 
@@ -107,18 +57,13 @@ Outcome<> Ethdev::configure() {
   if (const int result = rte_eth_dev_info_get(id_, &info); result != 0)
     return failure("ask the device what it can do", result);
 
+  bus_name_ = rte_dev_name(info.device);
   rx_queues_ = std::min(spec_.queues, info.max_rx_queues);
   tx_queues_ = std::min(spec_.queues, info.max_tx_queues);
   rte_eth_conf conf{};
-  if ((info.rx_offload_capa & RTE_ETH_RX_OFFLOAD_IPV4_CKSUM) != 0) {
-    conf.rxmode.offloads |= RTE_ETH_RX_OFFLOAD_IPV4_CKSUM;
-    rx_checksum_ = true;
-  }
-  constexpr std::uint64_t kHash = RTE_ETH_RSS_IP | RTE_ETH_RSS_TCP | RTE_ETH_RSS_UDP;
-  if (rx_queues_ > 1 && (info.flow_type_rss_offloads & kHash) != 0) {
-    conf.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
-    conf.rx_adv_conf.rss_conf.rss_hf = info.flow_type_rss_offloads & kHash;
-  }
+  ask_offloads(info, conf);
+  ask_rss(info, conf);
+  watch_removal();
   if (const int result = rte_eth_dev_configure(id_, rx_queues_, tx_queues_, &conf); result != 0)
     return failure("configure the device", result);
 
@@ -132,6 +77,8 @@ Outcome<> Ethdev::configure() {
 Outcome<> Ethdev::set_up_queues(int socket, std::uint16_t rx_descriptors,
                                 std::uint16_t tx_descriptors) {
   const auto node = static_cast<unsigned>(socket);
+  if (spec_.pool_near) spec_.pool = spec_.pool_near(socket);
+  spec_.pool_near = nullptr;  // what it asks is there only while the device is opened
   for (std::uint16_t q = 0; q < rx_queues_; ++q)
     if (const int result =
             rte_eth_rx_queue_setup(id_, q, rx_descriptors, node, nullptr, spec_.pool);
@@ -145,17 +92,35 @@ Outcome<> Ethdev::set_up_queues(int socket, std::uint16_t rx_descriptors,
 }
 
 std::uint16_t Ethdev::max_mtu() const noexcept {
-  if (spec_.frame_capacity < kFrameOverhead) return 0;
+  std::size_t frame = spec_.frame_capacity;
+  rte_eth_dev_info info{};
+  // In several buffers a frame may be as long as the device takes it.
+  if ((capabilities_ & POLLUX_CAP_RX_SCATTER) != 0 && rte_eth_dev_info_get(id_, &info) == 0)
+    frame = std::min<std::size_t>(info.max_rx_pktlen, kMaxMtu + kFullOverhead) - RTE_ETHER_CRC_LEN;
+  if (frame < kFrameOverhead) return 0;
+  return static_cast<std::uint16_t>(std::min<std::size_t>(frame - kFrameOverhead, UINT16_MAX));
+}
+
+/// What the device is to believe its MTU to be, so that a frame with two tags is not too long for
+/// it: many count one tag, or none.
+std::uint16_t Ethdev::device_mtu(std::uint16_t mtu) const noexcept {
+  rte_eth_dev_info info{};
+  if (!spec_.room_for_tags || rte_eth_dev_info_get(id_, &info) != 0) return mtu;
+  std::size_t counted = RTE_ETHER_HDR_LEN + RTE_ETHER_CRC_LEN;
+  if (info.max_mtu != UINT16_MAX && info.max_rx_pktlen > info.max_mtu)
+    counted = info.max_rx_pktlen - info.max_mtu;
+  const std::size_t wanted = mtu + (counted < kFullOverhead ? kFullOverhead - counted : 0);
   return static_cast<std::uint16_t>(
-      std::min<std::size_t>(spec_.frame_capacity - kFrameOverhead, UINT16_MAX));
+      std::clamp<std::size_t>(wanted, mtu, std::max(mtu, info.max_mtu)));
 }
 
 Outcome<> Ethdev::settle_mtu() {
   if (spec_.mtu != 0) return set_mtu(spec_.mtu);
   if (spec_.interface) {
     mtu_ = spec_.interface->mtu();
-  } else if (rte_eth_dev_get_mtu(id_, &mtu_) != 0 || mtu_ == 0) {
-    mtu_ = kDefaultMtu;
+  } else {
+    if (rte_eth_dev_get_mtu(id_, &mtu_) != 0 || mtu_ == 0) mtu_ = kDefaultMtu;
+    if (spec_.room_for_tags) (void)rte_eth_dev_set_mtu(id_, device_mtu(mtu_));
   }
   if (mtu_ > max_mtu())
     return Failure{EMSGSIZE, fmt::format("{}: its MTU of {} is beyond the {} that a packet buffer "
@@ -170,7 +135,7 @@ Outcome<> Ethdev::set_mtu(std::uint16_t mtu) {
                                          spec_.device, mtu, max_mtu())};
   if (spec_.interface) {
     if (auto done = spec_.interface->set_mtu(mtu); !done) return done.error();
-  } else if (const int result = rte_eth_dev_set_mtu(id_, mtu); result != 0) {
+  } else if (const int result = rte_eth_dev_set_mtu(id_, device_mtu(mtu)); result != 0) {
     // Devices without the call carry what they were configured for.
     if (result != -ENOTSUP || mtu > kDefaultMtu)
       return failure(fmt::format("set MTU {}", mtu).c_str(), result);
@@ -182,27 +147,22 @@ Outcome<> Ethdev::set_mtu(std::uint16_t mtu) {
 Outcome<> Ethdev::start() {
   if (const int result = rte_eth_dev_start(id_); result != 0) return failure("start", result);
   started_ = true;
+  started_at_ = Clock::now();
   // The port's address is the device's own, so its filter is right. Devices without a filter say
   // that they cannot; ether_input judges every address anyway.
-  if (const int result = rte_eth_promiscuous_disable(id_); result != 0 && result != -ENOTSUP)
-    return failure("leave promiscuous mode", result);
+  const int filters = rte_eth_promiscuous_disable(id_);
+  if (filters != 0 && filters != -ENOTSUP) return failure("leave promiscuous mode", filters);
+  if (filters == 0 && rte_eth_promiscuous_get(id_) == 0) capabilities_ |= POLLUX_CAP_PROMISCUOUS;
+  capabilities_ |= multicast_capability();
   return core::Done{};
 }
 
 Ethdev::~Ethdev() {
-  if (!probed_) return;
-  rte_eth_dev_info info{};
-  const bool known = rte_eth_dev_info_get(id_, &info) == 0;
+  if (!device_) return;
+  unwatch_removal();
   if (started_ && spec_.backing) spec_.backing->stopping(id_);
   if (started_) (void)rte_eth_dev_stop(id_);
-  (void)rte_eth_dev_close(id_);
-  if (!known) return;
-  // A card with two ports is one device: it goes with its last port.
-  std::uint16_t other = 0;
-  RTE_ETH_FOREACH_DEV_OF(other, info.device) {
-    return;
-  }
-  (void)rte_dev_remove(info.device);
+  device_.reset();  // before what it stands on
 }
 
 void Ethdev::describe(pollux_port& out) const noexcept {
@@ -212,18 +172,67 @@ void Ethdev::describe(pollux_port& out) const noexcept {
   if (rte_eth_macaddr_get(id_, &mac) == 0) std::copy_n(mac.addr_bytes, sizeof out.mac, out.mac);
   out.mtu = mtu_;
   out.rx_queues = rx_queues_;
-  out.tx_queues = tx_queues_;
-  out.capabilities = rx_checksum_ ? std::uint32_t{POLLUX_CAP_RX_IP4_CHECKSUM} : 0;
-  const std::size_t n = spec_.device.copy(out.device, sizeof out.device - 1);
-  out.device[n] = '\0';
+  out.tx_queues = offered_tx_queues();
+  out.capabilities = capabilities_;
+  out.numa_node = rte_eth_dev_socket_id(id_);
+  out.device[spec_.device.copy(out.device, sizeof out.device - 1)] = '\0';
+  rte_eth_dev_info info{};
+  if (rte_eth_dev_info_get(id_, &info) == 0 && info.driver_name != nullptr) {
+    const std::string_view pmd{info.driver_name};
+    out.pmd[pmd.copy(out.pmd, sizeof out.pmd - 1)] = '\0';
+  }
 }
 
-pollux_link Ethdev::link() const noexcept {
-  if (spec_.interface) return spec_.interface->link();
+Outcome<pollux_link> Ethdev::link() {
+  if (spec_.interface && !removed_) {
+    auto link = spec_.interface->link();
+    if (!link) removed_ = true;
+    return link;
+  }
+  if (!removed_ && ((spec_.is_gone && spec_.is_gone()) || rte_eth_dev_is_removed(id_) != 0))
+    removed_ = true;
+  if (removed_) return Failure{ENODEV, fmt::format("{}: the device is gone", spec_.device)};
+  if (spec_.control_queue) (void)rte_eth_tx_burst(id_, offered_tx_queues(), nullptr, 0);
   rte_eth_link link{};
-  if (rte_eth_link_get_nowait(id_, &link) != 0) return {};
+  if (const int result = rte_eth_link_get_nowait(id_, &link); result != 0)
+    return failure("read the link", result);
+  const bool up = link.link_status == RTE_ETH_LINK_UP;
+  if (spec_.gone_when_down && !up && (was_up_ || Clock::now() - started_at_ > kHandshake))
+    removed_ = true;
+  was_up_ = was_up_ || up;
+  if (removed_) return Failure{ENODEV, fmt::format("{}: its peer is gone", spec_.device)};
   const bool known = link.link_speed != RTE_ETH_SPEED_NUM_UNKNOWN;
-  return {link.link_status == RTE_ETH_LINK_UP, known ? link.link_speed : 0};
+  return pollux_link{up, known ? link.link_speed : 0};
+}
+
+Outcome<> Ethdev::set_promiscuous(bool on) {
+  const int result = on ? rte_eth_promiscuous_enable(id_) : rte_eth_promiscuous_disable(id_);
+  if (result != 0) return failure(on ? "enter promiscuous mode" : "leave promiscuous mode", result);
+  return core::Done{};
+}
+
+Outcome<std::size_t> Ethdev::xstats(std::span<pollux_xstat> out) const {
+  std::size_t count = 0;
+  const auto append = [&](const std::string& prefix, std::uint16_t port) {
+    const auto counters = read_xstats(port);
+    if (!counters) return false;
+    for (const auto& [name, value] : *counters) {
+      if (count < out.size()) {
+        pollux_xstat& x = out[count];
+        x = {};
+        const std::string full = prefix + name;
+        full.copy(x.name, sizeof x.name - 1);
+        x.value = value;
+      }
+      ++count;
+    }
+    return true;
+  };
+  bool done = append("", id_);
+  for (std::size_t i = 0; i < spec_.members.size(); ++i)
+    done = append(fmt::format("member{}_", i), spec_.members[i].port()) && done;
+  if (!done) return failure("read the counters", -EIO);
+  return count;
 }
 
 Outcome<pollux_port_stats> Ethdev::stats() const {

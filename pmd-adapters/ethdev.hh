@@ -1,15 +1,21 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
+#include <rte_ethdev.h>
 #include <rte_mempool.h>
 
+#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
+#include <vector>
 
 #include "core/driver.h"
+#include "pmd-adapters/attached_device.hh"
 #include "pmd-adapters/failure.hh"
 #include "pmd-adapters/kernel_interface.hh"
 
@@ -27,6 +33,21 @@ public:
   virtual void stopping(std::uint16_t port) { (void)port; }
 };
 
+/// What a device may be asked for beside queues. Off where a driver's device says that it can, and
+/// what then arrives is of no use.
+struct Offloads {
+  /// Off for devices that mark packets of their own host whose checksum was never computed.
+  bool rx_l4_checksum = true;
+  /// On: checksums and TCP segments on transmit. Many devices then send by a slower function.
+  bool tx = false;
+  /// Trusted to hash as it is told. Virtual devices take the key and do not use it.
+  bool rss = false;
+  /// A frame longer than a packet buffer may come in several.
+  bool scatter = false;
+  /// The device tells of its link by interrupts, and in no other way.
+  bool link_interrupts = false;
+};
+
 /// What a driver wants of DPDK, after it has read its options.
 struct EthdevSpec {
   std::string devargs;  ///< DPDK's device text: "net_memif_pollux0,id=1", "0000:03:00.0"
@@ -34,9 +55,17 @@ struct EthdevSpec {
   std::uint16_t queues = 1;
   std::uint16_t mtu = 0;                                       ///< 0: the interface's, or 1500
   std::uint16_t rx_descriptors = 1024, tx_descriptors = 1024;  ///< a queue, where the device can
-  rte_mempool* pool = nullptr;
+  rte_mempool* pool = nullptr;                                 ///< the device's
+  /// The pool near a NUMA node, in place of `pool`; called while the device is opened.
+  std::function<rte_mempool*(int node)> pool_near;
   std::size_t frame_capacity = 0;  ///< bytes of the longest frame that arrives whole, without FCS
+  Offloads offloads;
+  bool room_for_tags = false;     ///< the device counts its MTU by frames with one VLAN tag or none
+  bool gone_when_down = false;    ///< a link that was up does not come back
+  bool fixed_link = false;        ///< up as long as the device is there, whatever it says itself
+  std::function<bool()> is_gone;  ///< asked ten times a second; none: the device tells
   std::optional<KernelInterface> interface;  ///< the kernel's, which stands behind the device
+  std::vector<AttachedDevice> members;       ///< other devices that the device is made of
   std::unique_ptr<Backing> backing;          ///< none: nothing but the device
   /// For how long to try again when the device cannot be had.
   std::chrono::milliseconds patience{0};
@@ -54,9 +83,13 @@ public:
   ~Ethdev();
 
   void describe(pollux_port& out) const noexcept;
-  [[nodiscard]] pollux_link link() const noexcept;
+  [[nodiscard]] Outcome<pollux_link> link();  ///< ENODEV: the device is gone
   Outcome<> set_mtu(std::uint16_t mtu);
+  Outcome<> set_promiscuous(bool on);
+  Outcome<> set_multicast(std::span<const std::uint8_t[6]> addresses);
   Outcome<pollux_port_stats> stats() const;
+  /// @return how many there are; as many as fit are written.
+  Outcome<std::size_t> xstats(std::span<pollux_xstat> out) const;
 
   // pollux_burst_fn; `port` is an Ethdev.
   static std::uint16_t rx(void* port, std::uint16_t queue, rte_mbuf** packets,
@@ -72,14 +105,29 @@ private:
   Outcome<> set_up_queues(int socket, std::uint16_t rx_descriptors, std::uint16_t tx_descriptors);
   Outcome<> settle_mtu();
   Outcome<> start();
+  void watch_removal();
+  void unwatch_removal() noexcept;
+  void ask_offloads(const rte_eth_dev_info& info, rte_eth_conf& conf);
+  void ask_rss(const rte_eth_dev_info& info, rte_eth_conf& conf);
+  [[nodiscard]] std::uint32_t multicast_capability() const noexcept;
+  [[nodiscard]] std::uint16_t offered_tx_queues() const noexcept {
+    return static_cast<std::uint16_t>(tx_queues_ - (spec_.control_queue ? 1 : 0));
+  }
   [[nodiscard]] std::uint16_t max_mtu() const noexcept;
+  [[nodiscard]] std::uint16_t device_mtu(std::uint16_t mtu) const noexcept;
   /// "veth0: cannot start: Device or resource busy". @param error  errno, of either sign.
   [[nodiscard]] Failure failure(const char* step, int error) const;
 
   // The port number comes first: all that rx and tx read.
   std::uint16_t id_ = 0;
-  bool probed_ = false, started_ = false, rx_checksum_ = false;
+  bool started_ = false, was_up_ = false;
   std::uint16_t rx_queues_ = 0, tx_queues_ = 0, mtu_ = 0;
+  std::uint32_t capabilities_ = 0;  ///< of enum pollux_capability, as configured
+  std::vector<std::uint8_t> rss_key_;
+  std::atomic<bool> removed_{false};  ///< set by DPDK's interrupt thread
+  std::chrono::steady_clock::time_point started_at_;
+  std::optional<AttachedDevice> device_;
+  std::string bus_name_;  ///< the device's name on its bus
   EthdevSpec spec_;
 };
 

@@ -4,18 +4,16 @@
 #include <rte_bus_vdev.h>
 #include <rte_ethdev.h>
 #include <sys/socket.h>
-#include <sys/un.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <bit>
 #include <cerrno>
-#include <filesystem>
 #include <functional>
 #include <memory>
 
 #include "core/interrupt_thread.hh"
 #include "pmd-adapters/driver.hh"
+#include "pmd-adapters/unix_socket.hh"
 
 namespace pmd {
 namespace {
@@ -34,15 +32,7 @@ constexpr pollux_option kOptions[] = {
 Outcome<std::string> socket_arguments(const std::string& socket) {
   if (socket.starts_with('@'))
     return fmt::format("socket={},socket-abstract=yes", socket.substr(1));
-  const std::filesystem::path path{socket};
-  std::error_code ignored;
-  if (!path.is_absolute() || !std::filesystem::is_directory(path.parent_path(), ignored))
-    return Failure{ENOENT, fmt::format("socket {}: neither @NAME nor an absolute path in a folder "
-                                       "that exists",
-                                       socket)};
-  if (socket.size() >= sizeof(sockaddr_un::sun_path))
-    return Failure{ENAMETOOLONG, fmt::format("socket {}: longer than {} bytes", socket,
-                                             sizeof(sockaddr_un::sun_path) - 1)};
+  if (auto done = check_socket_path("socket", socket); !done) return done.error();
   return fmt::format("socket={},socket-abstract=no", socket);
 }
 
@@ -55,35 +45,11 @@ Outcome<std::string> ring_arguments(const Request& r) {
     return Failure{EINVAL, fmt::format("rsize {} is not a power of two from 2 to 16384", ring)};
   if (buffer < 64 || buffer > UINT16_MAX)
     return Failure{EINVAL, fmt::format("bsize {} is not within 64 and 65535", buffer)};
-  const std::string zero_copy = r.text("zero-copy");
-  if (zero_copy != "yes" && zero_copy != "no")
-    return Failure{EINVAL, fmt::format("zero-copy \"{}\" is neither yes nor no", zero_copy)};
+  const auto zero_copy = r.yes_or_no("zero-copy");
+  if (!zero_copy) return zero_copy.error();
   // A server that is asked for zero-copy refuses to start; there it is the client's choice.
   return fmt::format("role={},id={},bsize={},rsize={},zero-copy={}", role, r.number("id"), buffer,
-                     std::countr_zero(ring), role == "client" ? zero_copy : "no");
-}
-
-Outcome<std::string> mac_argument(const std::string& mac) {
-  rte_ether_addr address{};
-  if (mac.empty()) return std::string{};
-  if (rte_ether_unformat_addr(mac.c_str(), &address) != 0 ||
-      !rte_is_valid_assigned_ether_addr(&address))
-    return Failure{EINVAL, fmt::format("mac \"{}\" is not a unicast address", mac)};
-  return ",mac=" + mac;
-}
-
-/// Removes the socket file of a server that ended without doing so: nobody answers there.
-void remove_stale(const std::string& path) {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  path.copy(address.sun_path, sizeof address.sun_path - 1);
-  const int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-  if (fd < 0) return;
-  if (connect(fd, static_cast<const sockaddr*>(static_cast<const void*>(&address)),
-              sizeof address) != 0 &&
-      errno == ECONNREFUSED)
-    (void)unlink(path.c_str());
-  close(fd);
+                     std::countr_zero(ring), role == "client" && *zero_copy ? "yes" : "no");
 }
 
 /// Keeps the socket listening for the life of the process. When the last server on a socket goes,
@@ -93,7 +59,9 @@ Outcome<> keep_listening(const std::string& socket, const std::string& where) {
   const std::string name = fmt::format("net_memif_listen_{:x}", std::hash<std::string>{}(socket));
   std::uint16_t id = 0;
   if (rte_eth_dev_get_port_by_name(name.c_str(), &id) == 0) return core::Done{};
-  if (!socket.starts_with('@')) remove_stale(socket);
+  if (!socket.starts_with('@'))
+    if (auto done = make_way_for_socket("socket", socket, SOCK_SEQPACKET); !done)
+      return done.error();
   const std::string arguments = fmt::format("role=server,id={},{}", UINT32_MAX, where);
   if (rte_vdev_init(name.c_str(), arguments.c_str()) == 0) return core::Done{};
   return Failure{EADDRINUSE, fmt::format("cannot listen on {}: another process does", socket)};
@@ -112,7 +80,7 @@ Outcome<EthdevSpec> plan(const Request& r) {
   if (!where) return where.error();
   const auto ring = ring_arguments(r);
   if (!ring) return ring.error();
-  const auto mac = mac_argument(r.text("mac"));
+  const auto mac = mac_argument(r);
   if (!mac) return mac.error();
 
   if (r.text("role") == "server")

@@ -5,8 +5,8 @@
 #include <optional>
 
 #include "core/mbuf.hh"
+#include "proto/link_header.hh"
 #include "proto/wire/arp.hh"
-#include "proto/wire/ether.hh"
 
 namespace proto {
 namespace {
@@ -34,24 +34,23 @@ std::optional<DropReason> judge(const ArpView& arp, const Addresses& ours) noexc
   return std::nullopt;
 }
 
-/// Turns the request into the reply, in place: the buffer has its old Ethernet header in front.
-void reply(rte_mbuf& m, const ArpView& request, const core::MacAddress& ours) noexcept {
+/// Turns the request into the reply, in place.
+void reply(rte_mbuf& m, const ArpView& request, const core::Interface& in) noexcept {
   const ArpFields answer{.operation = ArpView::kReply,
-                         .sender_mac = ours,
+                         .sender_mac = in.mac,
                          .sender_ip = request.target_ip(),
                          .target_mac = request.sender_mac(),
                          .target_ip = request.sender_ip()};
   core::keep_front(m, ArpView::kLen);
   emit(answer, core::front_bytes_mut(m));
-  core::grow_front(m, EtherView::kHeaderLen);
-  emit(EtherFields{answer.target_mac, ours, kEtherTypeArp}, core::front_bytes_mut(m));
+  push_link_header(m, in, answer.target_mac, kEtherTypeArp);
 }
 }  // namespace
 
 void arp_input(core::Worker& w, const core::InterfaceTable& interfaces, const Ip4Config& config,
                const core::Interface& in, core::Burst& arp) noexcept {
   if (arp.empty()) return;
-  w.enter(core::Stage::ArpInput, arp.size());
+  w.enter(core::Stage::ArpInput, arp.packets());
   const Addresses& ours = config.addresses[in.id];
   for (rte_mbuf* m : arp.take()) {
     const auto packet = ArpView::parse(core::front_bytes(*m));
@@ -79,8 +78,8 @@ void arp_input(core::Worker& w, const core::InterfaceTable& interfaces, const Ip
     seen.may_create = asks_us;
     if (packet->sender_ip() != 0) w.post(seen);
     if (asks_us) {
-      reply(*m, *packet, in.mac);
-      core::transmit(w, interfaces, in.id, m);
+      reply(*m, *packet, in);
+      send_frames(w, interfaces, in.id, {&m, 1});
     } else {
       w.consume(m);
     }

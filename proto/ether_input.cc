@@ -11,6 +11,8 @@ void demultiplex(core::Worker& w, rte_mbuf* m, std::uint16_t type, EtherInputNex
   switch (type) {
     case kEtherTypeIp4: next.ip4_group.push(m); break;
     case kEtherTypeArp: next.arp.push(m); break;
+    case kTpidC:
+    case kTpidS: next.vlan.push(m); break;
     default: w.drop(m, DropReason::EtherUnknownType);
   }
 }
@@ -18,7 +20,7 @@ void demultiplex(core::Worker& w, rte_mbuf* m, std::uint16_t type, EtherInputNex
 
 void ether_input(core::Worker& w, const core::Interface& in, core::Burst& rx,
                  EtherInputNext& next) noexcept {
-  w.enter(core::Stage::EtherInput, rx.size());
+  w.enter(core::Stage::EtherInput, rx.packets());
   const auto packets = rx.take();
   for (rte_mbuf* m : packets) core::prefetch_front(*m);
   std::uint64_t bytes = 0;

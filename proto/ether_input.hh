@@ -8,6 +8,7 @@ struct EtherInputNext {
   core::Burst arp;
   core::Burst ip4;        ///< addressed to this interface
   core::Burst ip4_group;  ///< link-layer broadcast or multicast: never forwarded
+  core::Burst vlan;       ///< with a tag
 };
 
 /// Splits frames by EtherType and by whom the link layer addresses.

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "core/mbuf.hh"
+#include "proto/link_header.hh"
 
 namespace proto {
 namespace {
@@ -14,18 +15,21 @@ void send_run(core::Worker& w, Ip4Shard& shard, const core::InterfaceTable& inte
   std::uint64_t bytes = 0;
   for (rte_mbuf* m : run) {
     bytes += m->pkt_len;
-    core::grow_front(*m, static_cast<std::uint16_t>(hop.ether.size()));
-    std::memcpy(core::front_bytes_mut(*m).data(), hop.ether.data(), hop.ether.size());
+    std::memcpy(core::room_before(*m, hop.ether.size()).data(), hop.ether.data(), hop.ether.size());
+    core::grow_front(*m, hop.ether_length);
   }
   shard.next_hop[next_hops.id_of(hop)].add(run.size(), bytes);
-  core::transmit(w, interfaces, hop.interface, run);
+  if (hop.port == hop.interface) [[likely]]
+    core::transmit(w, interfaces, hop.interface, run);
+  else
+    send_frames(w, interfaces, hop.interface, run);
 }
 }  // namespace
 
 void ether_output(core::Worker& w, Ip4Shard& shard, const core::InterfaceTable& interfaces,
                   const NextHopTable& next_hops, RoutedBurst& in) noexcept {
   if (in.empty()) return;
-  w.enter(core::Stage::EtherOutput, in.size());
+  w.enter(core::Stage::EtherOutput, in.packets());
   const auto packets = in.take();
   const NextHop* const* hops = in.notes();
   for (std::size_t first = 0, end = 0; first < packets.size(); first = end) {

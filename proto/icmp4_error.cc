@@ -45,7 +45,7 @@ rte_mbuf* make_error(core::Worker& w, Ip4Shard& shard, const Ip4Config& config, 
 void icmp4_error(core::Worker& w, Ip4Shard& shard, const Ip4Config& config,
                  core::NotedBurst<Icmp4Cause>& in, core::Burst& out) noexcept {
   if (in.empty()) return;
-  w.enter(core::Stage::Icmp4Error, in.size());
+  w.enter(core::Stage::Icmp4Error, in.packets());
   const auto packets = in.take();
   for (std::size_t i = 0; i < packets.size(); ++i) {
     rte_mbuf* m = packets[i];

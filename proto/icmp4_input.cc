@@ -39,7 +39,7 @@ core::Event reply_seen(const Ip4View& ip, const Icmp4View& icmp, std::uint64_t n
 void icmp4_input(core::Worker& w, const Ip4Config& config, core::Burst& in,
                  core::Burst& out) noexcept {
   if (in.empty()) return;
-  w.enter(core::Stage::Icmp4Input, in.size());
+  w.enter(core::Stage::Icmp4Input, in.packets());
   for (rte_mbuf* m : in.take()) {
     const auto ip = Ip4View::parse(core::front_bytes(*m));
     const auto icmp = ip ? Icmp4View::parse(ip->payload()) : DropReason::Icmp4Truncated;

@@ -14,7 +14,7 @@ constexpr std::uint8_t kDontFragment = 0x40;
 void ip4_forward(core::Worker& w, RoutedBurst& in, RoutedBurst& out,
                  core::NotedBurst<Icmp4Cause>& refused) noexcept {
   if (in.empty()) return;
-  w.enter(core::Stage::Ip4Forward, in.size());
+  w.enter(core::Stage::Ip4Forward, in.packets());
   const auto packets = in.take();
   RoutedBurst::Writer good{out};
   for (std::size_t i = 0; i < packets.size(); ++i) {

@@ -55,7 +55,7 @@ std::optional<DropReason> judge(const rte_mbuf& m, const Ip4View& ip, bool trust
 void ip4_input(core::Worker& w, bool trust_checksum, core::Burst& in,
                core::NotedBurst<std::uint32_t>& next) noexcept {
   if (in.empty()) return;
-  w.enter(core::Stage::Ip4Input, in.size());
+  w.enter(core::Stage::Ip4Input, in.packets());
   core::NotedBurst<std::uint32_t>::Writer good{next};
   for (rte_mbuf* m : in.take()) {
     const auto ip = Ip4View::parse(core::front_bytes(*m));

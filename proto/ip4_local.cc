@@ -22,7 +22,7 @@ void refuse_udp(core::Worker& w, rte_mbuf* m, const Ip4View& ip,
 void ip4_local(core::Worker& w, core::Burst& in, Ip4LocalNext& next,
                core::NotedBurst<Icmp4Cause>& refused) noexcept {
   if (in.empty()) return;
-  w.enter(core::Stage::Ip4Local, in.size());
+  w.enter(core::Stage::Ip4Local, in.packets());
   core::Burst::Writer esp{next.esp};
   for (rte_mbuf* m : in.take()) {
     const auto ip = Ip4View::parse(core::front_bytes(*m));
@@ -45,7 +45,7 @@ void ip4_local(core::Worker& w, core::Burst& in, Ip4LocalNext& next,
 
 void ip4_broadcast(core::Worker& w, core::Burst& in) noexcept {
   if (in.empty()) return;
-  w.enter(core::Stage::Ip4Local, in.size());
+  w.enter(core::Stage::Ip4Local, in.packets());
   for (rte_mbuf* m : in.take()) {
     const auto ip = Ip4View::parse(core::front_bytes(*m));
     if (!ip)

@@ -56,7 +56,7 @@ void dispose(core::Worker& w, Ip4Shard& shard, const Ip4Config& config, const Ip
 void ip4_lookup(core::Worker& w, Ip4Shard& shard, const Ip4Config& config, Ip4Arrival arrival,
                 core::NotedBurst<std::uint32_t>& in, Ip4LookupNext& next) noexcept {
   if (in.empty()) return;
-  w.enter(core::Stage::Ip4Lookup, in.size());
+  w.enter(core::Stage::Ip4Lookup, in.packets());
   std::array<std::uint64_t, core::Burst::kCapacity> hops;
   const auto packets = in.take();
   const std::uint32_t* dst = in.notes();

@@ -25,7 +25,7 @@ DropReason refusal(NextHopKind kind) noexcept {
 void ip4_output(core::Worker& w, Ip4Shard& shard, const Ip4Config& config, core::Burst& in,
                 Ip4OutputNext& next) noexcept {
   if (in.empty()) return;
-  w.enter(core::Stage::Ip4Output, in.size());
+  w.enter(core::Stage::Ip4Output, in.packets());
   std::array<std::uint32_t, core::Burst::kCapacity> dst;
   std::array<std::uint64_t, core::Burst::kCapacity> hops;
   const auto packets = in.take();

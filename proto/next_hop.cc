@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "proto/next_hop.hh"
 
-#include "proto/wire/ether.hh"
+#include "proto/link_header.hh"
 
 namespace proto {
 NextHopTable::NextHopTable(std::size_t capacity, core::Rcu& rcu)
@@ -21,20 +21,31 @@ std::optional<NextHopId> NextHopTable::allocate(const NextHopFields& fields) {
 }
 
 namespace {
+core::InterfaceId port_of(const NextHopFields& f) noexcept {
+  return f.port != core::kNoInterface ? f.port : f.interface;
+}
+
+/// Right-aligned, so that a worker copies the same number of bytes whatever the tags.
+void write_ether(NextHop& h, const NextHopFields& f) noexcept {
+  const EtherFields header{f.dst_mac, f.src_mac, kEtherTypeIp4};
+  h.ether_length = static_cast<std::uint8_t>(header_length(f.encapsulation));
+  emit(header, f.encapsulation, MutBytes{h.ether}.last(h.ether_length));
+}
+
 /// Kinds under which no worker reads NextHop::ether.
 bool waits_for_arp(NextHopKind k) noexcept {
   return k == NextHopKind::Glean || k == NextHopKind::Incomplete || k == NextHopKind::Failed;
 }
 bool same_read_fields(const NextHop& h, const NextHopFields& f) noexcept {
-  return h.interface == f.interface && h.gateway == f.gateway && h.source == f.source &&
-         h.mtu == f.mtu && h.tunnel == f.tunnel;
+  return h.interface == f.interface && h.port == port_of(f) && h.gateway == f.gateway &&
+         h.source == f.source && h.mtu == f.mtu && h.tunnel == f.tunnel;
 }
 }  // namespace
 
 void NextHopTable::set(NextHopId id, const NextHopFields& f) {
   NextHop& h = slots_[id];
   if (waits_for_arp(h.kind.load(std::memory_order_relaxed)) && same_read_fields(h, f)) {
-    emit(EtherFields{f.dst_mac, f.src_mac, kEtherTypeIp4}, h.ether);
+    write_ether(h, f);
     h.kind.store(f.kind, std::memory_order_release);
   } else {
     h.kind.store(NextHopKind::Changing, std::memory_order_release);
@@ -56,7 +67,8 @@ void NextHopTable::write(NextHop& h, const NextHopFields& f) noexcept {
   h.tunnel = f.tunnel;
   h.gateway = f.gateway;
   h.source = f.source;
-  emit(EtherFields{f.dst_mac, f.src_mac, kEtherTypeIp4}, h.ether);
+  h.port = port_of(f);
+  write_ether(h, f);
   h.kind.store(f.kind, std::memory_order_release);
 }
 }  // namespace proto

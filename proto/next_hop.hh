@@ -38,11 +38,13 @@ enum class NextHopKind : std::uint8_t {
 struct alignas(64) NextHop {
   std::atomic<NextHopKind> kind{NextHopKind::NoRoute};
   core::InterfaceId interface = core::kNoInterface;
-  std::uint16_t mtu = 0;                 ///< bytes of IP packet
-  std::uint16_t tunnel = 0;              ///< index in IpsecConfig::tunnels, for Tunnel
-  std::uint32_t gateway = 0;             ///< host order; the neighbour's address
-  std::uint32_t source = 0;              ///< host order; source of our own packets that leave here
-  std::array<std::uint8_t, 14> ether{};  ///< complete for Reachable
+  std::uint16_t mtu = 0;      ///< bytes of IP packet
+  std::uint16_t tunnel = 0;   ///< index in IpsecConfig::tunnels, for Tunnel
+  std::uint32_t gateway = 0;  ///< host order; the neighbour's address
+  std::uint32_t source = 0;   ///< host order; source of our own packets that leave here
+  core::InterfaceId port = core::kNoInterface;  ///< whose port it leaves by: a VLAN's carrier
+  std::uint8_t ether_length = 0;                ///< 14, or more with VLAN tags
+  std::array<std::uint8_t, 24> ether{};         ///< complete for Reachable; ends at the end
 };
 static_assert(sizeof(NextHop) == 64);
 
@@ -53,6 +55,8 @@ struct NextHopFields {
   std::uint16_t mtu = 0, tunnel = 0;
   std::uint32_t gateway = 0, source = 0;
   core::MacAddress dst_mac{}, src_mac{};
+  core::InterfaceId port = core::kNoInterface;  ///< none: `interface`
+  core::Interface::Encapsulation encapsulation{};
 };
 
 /// All next hops, at stable places, changed while workers read.

@@ -12,6 +12,7 @@ std::string_view to_text(core::Interface::Kind kind) noexcept {
     case core::Interface::Kind::None: return "none";
     case core::Interface::Kind::Ethernet: return "ethernet";
     case core::Interface::Kind::Tunnel: return "tunnel";
+    case core::Interface::Kind::Vlan: return "vlan";
   }
   return "none";
 }
@@ -29,7 +30,7 @@ Json to_json(const InterfaceInfo& i) {
               {"rx_queues", i.rx_queues},
               {"tx_queues", i.tx_queues}};
   object["link"] = i.link ? Json(*i.link) : Json(nullptr);
-  if (i.kind == core::Interface::Kind::Ethernet) object["mac"] = proto::to_string(i.mac);
+  if (i.kind != core::Interface::Kind::Tunnel) object["mac"] = proto::to_string(i.mac);
   return object;
 }
 

@@ -21,10 +21,20 @@
 namespace polluxd {
 class Driver {
 public:
-  Driver(void* object, const pollux_driver& entry) noexcept : object_{object}, entry_{entry} {}
+  /// @param object  of dlopen(), ours to close; null: built in.
+  Driver(void* object, std::string file, const pollux_driver& entry) noexcept
+      : object_{object}, file_{std::move(file)}, entry_{entry} {}
   Driver(const Driver&) = delete;
   Driver& operator=(const Driver&) = delete;
-  ~Driver() { dlclose(object_); }
+  ~Driver() {
+    if (object_ != nullptr) dlclose(object_);
+  }
+
+  [[nodiscard]] bool built_in() const noexcept { return object_ == nullptr; }
+  [[nodiscard]] bool resident() const noexcept {
+    return (entry_.flags & POLLUX_DRIVER_RESIDENT) != 0;
+  }
+  [[nodiscard]] const std::string& file() const noexcept { return file_; }
 
   [[nodiscard]] const pollux_driver& entry() const noexcept { return entry_; }
   [[nodiscard]] std::span<const pollux_option> options() const noexcept {
@@ -33,6 +43,7 @@ public:
 
 private:
   void* object_;
+  std::string file_;
   const pollux_driver& entry_;
 };
 
@@ -73,29 +84,77 @@ std::vector<std::string> names_of(const std::map<std::string, fs::path>& objects
   return names;
 }
 
-core::Expected<std::shared_ptr<const Driver>> load_file(const fs::path& file) {
+/// VLANs need no device and so no object: the stack itself takes tags off and puts them on.
+constexpr pollux_option kVlanOptions[] = {
+    {"parent", POLLUX_OPTION_STRING, nullptr, "interface that carries the VLAN"},
+    {"id", POLLUX_OPTION_UINT, nullptr, "VLAN identifier, 1 to 4094"},
+    {"proto", POLLUX_OPTION_STRING, "802.1Q", "kind of tag: 802.1Q or 802.1ad"},
+};
+constexpr pollux_driver kVlan{.abi = POLLUX_DRIVER_ABI,
+                              .flags = POLLUX_DRIVER_RESIDENT,
+                              .name = "vlan",
+                              .description = "frames of another interface that carry a VLAN tag",
+                              .version = "",
+                              .options = kVlanOptions,
+                              .n_options = std::size(kVlanOptions),
+                              .open = nullptr,
+                              .close = nullptr,
+                              .link = nullptr,
+                              .set_mtu = nullptr,
+                              .stats = nullptr,
+                              .set_promiscuous = nullptr,
+                              .set_multicast = nullptr,
+                              .xstats = nullptr,
+                              .interface_prefix = nullptr};
+
+std::shared_ptr<const Driver> built_in(const std::string& name) {
+  static const auto vlan = std::make_shared<const Driver>(nullptr, "", kVlan);
+  return name == kVlan.name ? vlan : nullptr;
+}
+
+/// All names on the path and the built-in ones, which come first.
+std::map<std::string, fs::path> all_drivers(const std::vector<std::string>& path) {
+  std::map<std::string, fs::path> objects{{kVlan.name, {}}};
+  objects.merge(find_objects(path));
+  return objects;
+}
+
+/// Loads an object and checks that it is a driver of this version.
+core::Expected<std::shared_ptr<const Driver>> open_object(const std::string& file) {
   void* object = dlopen(file.c_str(), kLoadFlags);
   if (object == nullptr)
     return Error{Errc::Invalid, fmt::format("cannot load the driver: {}", dlerror())};
-  const std::unique_ptr<void, int (*)(void*)> guard{object, dlclose};
+  std::unique_ptr<void, int (*)(void*)> guard{object, dlclose};
   void* symbol = dlsym(object, POLLUX_DRIVER_ENTRY_SYMBOL);
   if (symbol == nullptr)
-    return Error{Errc::Invalid, fmt::format("{} is not a driver: it has no {}", file.string(),
-                                            POLLUX_DRIVER_ENTRY_SYMBOL)};
+    return Error{Errc::Invalid,
+                 fmt::format("{} is not a driver: it has no {}", file, POLLUX_DRIVER_ENTRY_SYMBOL)};
   decltype(&pollux_driver_entry) entry_point = nullptr;
   static_assert(sizeof entry_point == sizeof symbol);
   std::memcpy(&entry_point, &symbol, sizeof symbol);
   const pollux_driver* entry = entry_point();
-  if (entry == nullptr)
-    return Error{Errc::Invalid, fmt::format("{} describes no driver", file.string())};
+  if (entry == nullptr) return Error{Errc::Invalid, fmt::format("{} describes no driver", file)};
   if (entry->abi != POLLUX_DRIVER_ABI)
     return Error{Errc::Invalid,
                  fmt::format("{} is built for version {} of the driver interface, this is version "
                              "{}",
-                             file.string(), entry->abi, POLLUX_DRIVER_ABI)};
-  // dlopen counts, so that each Driver has a count of its own.
-  return std::shared_ptr<const Driver>{
-      std::make_shared<const Driver>(dlopen(file.c_str(), kLoadFlags), *entry)};
+                             file, entry->abi, POLLUX_DRIVER_ABI)};
+  auto driver = std::make_shared<const Driver>(object, file, *entry);
+  (void)guard.release();
+  return driver;
+}
+
+LoadedDriver describe(const Driver& driver) {
+  const pollux_driver& e = driver.entry();
+  return {.name = e.name,
+          .description = e.description,
+          .version = e.version != nullptr ? e.version : "",
+          .file = driver.file(),
+          .abi = e.abi,
+          .loaded = false,
+          .resident = driver.resident(),
+          .references = 0,
+          .help = driver_help(driver)};
 }
 
 std::string valid_options(const Driver& driver) {
@@ -129,7 +188,8 @@ bool is_uint32(std::string_view text) {
   return error == std::errc{} && end == text.data() + text.size();
 }
 
-/// The values in declared order, defaults filled in. They point into `given` and the driver.
+}  // namespace
+
 core::Expected<std::vector<pollux_option_value>> check_options(const Driver& driver,
                                                                const DriverOptions& given) {
   for (const auto& [name, value] : given) {
@@ -162,6 +222,7 @@ core::Expected<std::vector<pollux_option_value>> check_options(const Driver& dri
   return values;
 }
 
+namespace {
 core::Expected<ParsedDevice> parse_options(const Driver& driver, ParsedDevice parsed,
                                            std::string_view rest) {
   const auto refuse = [&](const std::string& text) {
@@ -209,7 +270,9 @@ std::string next_port_name() {
 }
 
 Error from_errno(const Driver& driver, const char* what, int error) {
-  const Errc code = error == -ENOTSUP ? Errc::Unsupported : Errc::DeviceFailed;
+  const Errc code = error == -ENOTSUP  ? Errc::Unsupported
+                    : error == -ENODEV ? Errc::NotFound
+                                       : Errc::DeviceFailed;
   return {code,
           fmt::format("driver {}: cannot {}: {}", driver.entry().name, what, strerror(-error))};
 }
@@ -246,6 +309,30 @@ core::Expected<> OpenPort::set_mtu(std::uint16_t mtu) const {
   return core::Done{};
 }
 
+core::Expected<> OpenPort::set_promiscuous(bool on) const {
+  const char* what = on ? "enter promiscuous mode" : "leave promiscuous mode";
+  if (driver->entry().set_promiscuous == nullptr) return from_errno(*driver, what, -ENOTSUP);
+  if (const int error = driver->entry().set_promiscuous(port.port, on ? 1 : 0); error != 0)
+    return from_errno(*driver, what, error);
+  return core::Done{};
+}
+
+core::Expected<std::vector<std::pair<std::string, std::uint64_t>>> OpenPort::xstats() const {
+  std::vector<std::pair<std::string, std::uint64_t>> named;
+  const auto read = driver->entry().xstats;
+  if (read == nullptr) return named;
+  std::vector<pollux_xstat> counters(256);
+  int n = read(port.port, counters.data(), counters.size());
+  if (n > 0 && static_cast<std::size_t>(n) > counters.size()) {
+    counters.resize(static_cast<std::size_t>(n));
+    n = read(port.port, counters.data(), counters.size());
+  }
+  if (n < 0) return from_errno(*driver, "read the counters", n);
+  counters.resize(std::min(counters.size(), static_cast<std::size_t>(n)));
+  for (const pollux_xstat& c : counters) named.emplace_back(c.name, c.value);
+  return named;
+}
+
 DriverRegistry::DriverRegistry(std::vector<std::string> path) {
   if (const char* folders = std::getenv("POLLUX_DRIVER_PATH")) {
     std::string_view rest = folders;
@@ -269,20 +356,21 @@ core::Expected<std::shared_ptr<const Driver>> DriverRegistry::load(
       return Error{Errc::NotFound, fmt::format("no driver object {}", name_or_path)};
     return load_file(name_or_path);
   }
-  const auto objects = find_objects(path_);
-  if (const auto exact = objects.find(name_or_path); exact != objects.end())
-    return load_file(exact->second);
+  const auto objects = all_drivers(path_);
+  const auto load_named =
+      [&](const std::string& name) -> core::Expected<std::shared_ptr<const Driver>> {
+    if (auto driver = built_in(name)) return driver;
+    return load_file(objects.at(name));
+  };
+  if (objects.contains(name_or_path)) return load_named(name_or_path);
   std::vector<std::string> matches;
   if (!name_or_path.empty())
     for (const auto& [name, file] : objects)
       if (name.find(name_or_path) != std::string::npos) matches.push_back(name);
-  if (matches.size() == 1) return load_file(objects.at(matches.front()));
+  if (matches.size() == 1) return load_named(matches.front());
   if (matches.size() > 1)
     return Error{Errc::Invalid, fmt::format("several drivers match \"{}\": {}", name_or_path,
                                             fmt::join(matches, ", "))};
-  if (objects.empty())
-    return Error{Errc::NotFound, fmt::format("no driver \"{}\": there are none in {}", name_or_path,
-                                             fmt::join(path_, ", "))};
   return Error{Errc::NotFound, fmt::format("no driver \"{}\"; there are: {}", name_or_path,
                                            fmt::join(names_of(objects), ", "))};
 }
@@ -301,8 +389,18 @@ core::Expected<OpenPort> DriverRegistry::open(const std::shared_ptr<const Driver
   const auto values = check_options(*driver, request.options);
   if (!values) return values.error();
   const std::string name = next_port_name();
-  const pollux_port_request asked{name.c_str(),   values->data(), values->size(),
-                                  request.queues, request.mtu,    request.pool};
+  const pollux_port_request asked{.name = name.c_str(),
+                                  .options = values->data(),
+                                  .n_options = values->size(),
+                                  .queues = request.queues,
+                                  .mtu = request.mtu,
+                                  .pool = request.pool,
+                                  .pool_near =
+                                      [](void* context, int node) {
+                                        const auto& r = *static_cast<const PortRequest*>(context);
+                                        return r.pool_near ? r.pool_near(node) : r.pool;
+                                      },
+                                  .context = const_cast<PortRequest*>(&request)};
   OpenPort opened;
   std::array<char, 512> said{};
   EalLogCapture log;
@@ -314,15 +412,66 @@ core::Expected<OpenPort> DriverRegistry::open(const std::shared_ptr<const Driver
     return Error{Errc::DeviceFailed, fmt::format("driver {}: {}", driver->entry().name, text)};
   }
   opened.driver = driver;
+  const auto is_this = [&](const auto& d) { return d == driver; };
+  if (driver->resident() && std::none_of(resident_.begin(), resident_.end(), is_this))
+    resident_.push_back(driver);
   return opened;
 }
 
+core::Expected<std::shared_ptr<const Driver>> DriverRegistry::load_file(
+    const std::string& file) const {
+  std::error_code unknown;
+  const fs::path canonical = fs::canonical(file, unknown);
+  const std::string key = unknown ? file : canonical.string();
+  if (const auto at = objects_.find(key); at != objects_.end())
+    if (auto driver = at->second.lock()) return driver;
+  auto driver = open_object(file);
+  if (!driver) return driver;
+  objects_[key] = *driver;
+  return driver;
+}
+
 std::vector<std::string> DriverRegistry::available() const {
-  return names_of(find_objects(path_));
+  return names_of(all_drivers(path_));
+}
+
+std::vector<LoadedDriver> DriverRegistry::loaded() const {
+  std::vector<LoadedDriver> all;
+  for (const auto& [file, object] : objects_) {
+    const auto driver = object.lock();
+    if (!driver) continue;
+    LoadedDriver d = describe(*driver);
+    d.loaded = true;
+    const long others = driver.use_count() - 1 - (driver->resident() ? 1 : 0);
+    d.references = others > 0 ? static_cast<std::size_t>(others) : 0;
+    all.push_back(std::move(d));
+  }
+  return all;
+}
+
+std::vector<LoadedDriver> DriverRegistry::list() const {
+  std::vector<LoadedDriver> all = loaded();
+  for (const auto& [name, file] : all_drivers(path_)) {
+    if (std::any_of(all.begin(), all.end(), [&n = name](const auto& d) { return d.name == n; }))
+      continue;
+    const auto driver = load(file.empty() ? name : file.string());
+    if (driver) all.push_back(describe(**driver));
+  }
+  std::sort(all.begin(), all.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
+  return all;
 }
 
 std::string driver_name(const Driver& driver) {
   return driver.entry().name;
+}
+
+std::string interface_prefix(const Driver& driver) {
+  const char* prefix = driver.entry().interface_prefix;
+  return prefix != nullptr ? prefix : driver.entry().name;
+}
+
+bool is_built_in(const Driver& driver) {
+  return driver.built_in();
 }
 
 std::string driver_description(const Driver& driver) {

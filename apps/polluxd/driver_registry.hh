@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -24,6 +26,9 @@ struct OpenPort {
   [[nodiscard]] core::Expected<pollux_link> link() const;
   [[nodiscard]] core::Expected<pollux_port_stats> stats() const;
   core::Expected<> set_mtu(std::uint16_t mtu) const;
+  /// @return Unsupported where the device has no filter to switch.
+  core::Expected<> set_promiscuous(bool on) const;
+  [[nodiscard]] core::Expected<std::vector<std::pair<std::string, std::uint64_t>>> xstats() const;
 };
 
 /// Option and value, in the order given.
@@ -34,6 +39,7 @@ struct PortRequest {
   DriverOptions options;
   std::uint16_t queues = 1, mtu = 0;
   rte_mempool* pool = nullptr;
+  std::function<rte_mempool*(int node)> pool_near;  ///< none: `pool` for every node
 };
 
 /// "driver[,option=value...][,name=NAME]", taken apart.
@@ -41,6 +47,16 @@ struct ParsedDevice {
   std::string driver;  ///< as written: what load() takes
   DriverOptions options;
   std::string name;  ///< empty: not given
+};
+
+/// A driver object in memory, or a file that could be loaded.
+struct LoadedDriver {
+  std::string name, description, version;
+  std::string file;  ///< empty: built in
+  std::uint32_t abi = 0;
+  bool loaded = false, resident = false;
+  std::size_t references = 0;  ///< open ports
+  std::string help;            ///< its options, one a line
 };
 
 /// Finds, loads and checks driver objects ("pollux-NAME.so"). Manager thread.
@@ -68,15 +84,34 @@ public:
   core::Expected<OpenPort> open(const std::shared_ptr<const Driver>& driver,
                                 const PortRequest& request) const;
 
-  /// Names of all driver objects on the path, sorted.
+  /// Names of all driver objects on the path and of the built-in ones, sorted.
   [[nodiscard]] std::vector<std::string> available() const;
 
+  /// The objects that are in memory now, by file.
+  [[nodiscard]] std::vector<LoadedDriver> loaded() const;
+  /// All that there are, in memory or not, by name. One that cannot be loaded is left out.
+  [[nodiscard]] std::vector<LoadedDriver> list() const;
+
 private:
+  core::Expected<std::shared_ptr<const Driver>> load_file(const std::string& file) const;
+
   std::vector<std::string> path_;
+  /// What has been loaded and not gone yet, by canonical file name: one Driver an object.
+  mutable std::map<std::string, std::weak_ptr<const Driver>> objects_;
+  /// Those that said that they stay.
+  mutable std::vector<std::shared_ptr<const Driver>> resident_;
 };
 
-/// The declared name, "af_packet": interfaces are numbered by it.
+/// The declared name, "af_packet".
 [[nodiscard]] std::string driver_name(const Driver& driver);
+/// What interfaces are numbered behind: the name, unless the driver declares another word.
+[[nodiscard]] std::string interface_prefix(const Driver& driver);
+/// Whether it is part of polluxd, an interface without a port: "vlan".
+[[nodiscard]] bool is_built_in(const Driver& driver);
+/// The values of all declared options, in declared order, defaults filled in; they point into
+/// `given` and the driver. @return Invalid (unknown, malformed or missing, with the valid ones).
+core::Expected<std::vector<pollux_option_value>> check_options(const Driver& driver,
+                                                               const DriverOptions& given);
 /// One line on what the driver is for.
 [[nodiscard]] std::string driver_description(const Driver& driver);
 /// Its options, one a line: "iface=STRING (required): interface of the kernel".

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
+#include <algorithm>
 #include <memory>
 #include <span>
 #include <vector>
@@ -33,6 +34,11 @@ public:
   /// Manager side. @return false when the worker is behind; the packet is still the caller's.
   [[nodiscard]] bool to_worker(std::uint16_t worker, const core::HandedPacket& p) noexcept {
     return from_manager_[worker]->push(p);
+  }
+
+  /// A hint: packets may be put in at any time.
+  [[nodiscard]] bool empty() const noexcept {
+    return std::all_of(rings_.begin(), rings_.end(), [](const auto& r) { return r->empty(); });
   }
 
 private:

@@ -10,8 +10,8 @@
 #include "apps/polluxd/manager_impl.hh"
 #include "core/log.hh"
 #include "core/mbuf.hh"
+#include "proto/link_header.hh"
 #include "proto/wire/arp.hh"
-#include "proto/wire/ether.hh"
 #include "proto/wire/icmp4.hh"
 #include "proto/wire/ip4.hh"
 
@@ -45,7 +45,8 @@ Manager::Impl::Impl(const Limits& l, Env e, DriverRegistry& d)
           .shards = shards,
           .cpus = std::move(e.cpus),
           .pool = e.pool,
-          .fib_name = std::move(e.fib_name)},
+          .fib_name = std::move(e.fib_name),
+          .pool_near = std::move(e.pool_near)},
       drivers{d},
       handoff{env.shards},
       next_hops{l.next_hops, env.rcu},
@@ -135,12 +136,13 @@ bool Manager::poll(std::uint64_t now_us) {
   m.neighbors.poll(now_us);
   m.run_announcements();
   m.run_pings();
+  m.poll_devices();
   return reported;
 }
 
 void Manager::Impl::handle(const core::Event& e) {
   if (e.interface != core::kNoInterface && e.kind != core::EventKind::EchoReply &&
-      master.interfaces[e.interface].kind != core::Interface::Kind::Ethernet)
+      !has_neighbors(e.interface))
     return;  // the interface went while the event was under way
   switch (e.kind) {
     case core::EventKind::NeighborWanted:
@@ -190,25 +192,23 @@ void Manager::Impl::run_announcements() {
 void Manager::Impl::send_arp(core::InterfaceId id, std::uint32_t sender, std::uint32_t target,
                              std::optional<core::MacAddress> to) {
   const core::Interface& out = master.interfaces[id];
-  if (out.kind != core::Interface::Kind::Ethernet || !out.up) return;
+  if (!has_neighbors(id) || !out.up) return;
   rte_mbuf* m = rte_pktmbuf_alloc(env.pool);
   if (m == nullptr) return;
-  core::grow_back(*m, proto::EtherView::kHeaderLen + proto::ArpView::kLen);
-  const proto::MutBytes frame = core::front_bytes_mut(*m);
-  proto::emit(proto::EtherFields{to.value_or(core::kBroadcastMac), out.mac, proto::kEtherTypeArp},
-              frame);
+  core::grow_back(*m, proto::ArpView::kLen);
   proto::emit(proto::ArpFields{.operation = proto::ArpView::kRequest,
                                .sender_mac = out.mac,
                                .sender_ip = sender,
                                .target_mac = {},
                                .target_ip = target},
-              frame.subspan(proto::EtherView::kHeaderLen));
+              core::front_bytes_mut(*m));
+  proto::push_link_header(*m, out, to.value_or(core::kBroadcastMac), proto::kEtherTypeArp);
   (void)hand_frame(id, m);
 }
 
 /// Gives a finished frame to the worker that sends for worker 0 on that interface.
 bool Manager::Impl::hand_frame(core::InterfaceId id, rte_mbuf* m) {
-  const std::uint16_t owner = master.interfaces[id].tx_queues[0].owner;
+  const std::uint16_t owner = master.interfaces[master.interfaces[id].port_id].tx_queues[0].owner;
   if (handoff.to_worker(owner, {m, id, core::HandedPacket::Kind::Frame})) return true;
   rte_pktmbuf_free(m);
   return false;
@@ -270,7 +270,7 @@ void Manager::Impl::run_pings() {
 }
 
 void Manager::shutdown() {
-  for (const InterfaceInfo& i : interfaces())
-    if (i.kind == core::Interface::Kind::Ethernet) (void)destroy_interface(i.name);
+  for (const core::Interface& i : impl_->master.interfaces)
+    if (i.kind == core::Interface::Kind::Ethernet) impl_->destroy(i.id);
 }
 }  // namespace polluxd

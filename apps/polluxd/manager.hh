@@ -28,6 +28,48 @@ struct InterfaceInfo {
   std::uint16_t mtu = 0;
   std::vector<proto::Ip4Prefix> addresses;
   std::uint16_t rx_queues = 0, tx_queues = 0;
+  bool promiscuous = false;
+  bool absent = false;             ///< its device has gone; it is looked for every few seconds
+  bool spread = false;             ///< software RSS is at work
+  std::string parent;              ///< of a VLAN; empty: none
+  std::uint16_t vlan_id = 0;       ///< 1 to 4094
+  std::uint16_t vlan_tpid = 0;     ///< 0x8100 or 0x88a8
+  std::uint32_t speed_mbps = 0;    ///< 0: unknown
+  std::uint32_t capabilities = 0;  ///< of enum pollux_capability
+  std::int32_t numa_node = -1;     ///< -1: none, or unknown
+  std::string pmd;                 ///< DPDK's name of the driver; empty: none
+};
+/// A receive queue, and who polls it.
+struct QueueInfo {
+  std::string interface;
+  std::uint16_t queue = 0, worker = 0;
+  bool pinned = false;  ///< by assign_queue(): spread_queues() leaves it there
+};
+/// A driver object that is loaded, or could be.
+struct DriverInfo {
+  LoadedDriver object;
+  std::vector<std::string> interfaces;
+};
+/// Something that happened to an interface or a driver.
+struct ManagerEvent {
+  enum class Kind : std::uint8_t {
+    InterfaceCreated,
+    InterfaceDestroyed,
+    InterfaceRenamed,  ///< detail: the former name
+    InterfaceUp,
+    InterfaceDown,
+    LinkUp,
+    LinkDown,
+    DeviceGone,      ///< detail: the device
+    DeviceBack,      ///< detail: the device
+    AddressAdded,    ///< detail: the address
+    AddressDeleted,  ///< detail: the address
+    DriverLoaded,    ///< detail: the file
+    DriverUnloaded,  ///< detail: the file
+  };
+  Kind kind;
+  std::string subject;  ///< the interface's name, or the driver's
+  std::string detail;
 };
 
 /// Counters summed over the workers (or one worker's), read while they count.
@@ -91,6 +133,9 @@ public:
     std::vector<unsigned> cpus;      ///< by worker index, for show
     rte_mempool* pool;
     std::string fib_name;  ///< unique in the process
+    /// Packet buffers near a NUMA node, -1: anywhere; made when they are first asked for. None:
+    /// `pool` for every node.
+    std::function<rte_mempool*(int node)> pool_near = {};
   };
   /// @throws std::runtime_error where the tables cannot be had.
   Manager(const Limits& limits, Env env, DriverRegistry& drivers);
@@ -110,7 +155,25 @@ public:
   core::Expected<> delete_address(const std::string& name, proto::Ip4Prefix address);
   core::Expected<> set_up(const std::string& name, bool up);
   core::Expected<> set_mtu(const std::string& name, std::uint16_t mtu);
+  core::Expected<> set_promiscuous(const std::string& name, bool on);
+  core::Expected<> set_software_rss(const std::string& name, bool on);
+  core::Expected<> rename(const std::string& name, const std::string& to);
   [[nodiscard]] std::vector<InterfaceInfo> interfaces() const;
+  /// The device's own counters. @return NotFound | DeviceFailed.
+  [[nodiscard]] core::Expected<std::vector<std::pair<std::string, std::uint64_t>>> device_counters(
+      const std::string& name) const;
+
+  // Drivers.
+  [[nodiscard]] std::vector<DriverInfo> drivers() const;  ///< loaded ones and those on the path
+  /// Called from within the request or poll() in which it happens; must not call the manager.
+  void on_event(std::function<void(const ManagerEvent&)> listener);
+
+  // Workers and the queues they poll.
+  [[nodiscard]] std::vector<QueueInfo> queues() const;
+  /// Every receive queue that is not pinned, shared out anew. @return how many have moved.
+  std::size_t spread_queues();
+  /// Pins a receive queue to a worker. @return NotFound | Invalid (queue, worker).
+  core::Expected<> assign_queue(const std::string& name, std::uint16_t queue, std::uint16_t worker);
 
   // Routes.
   core::Expected<> add_route(const RouteSpec& spec);

@@ -19,7 +19,16 @@ struct Manager::Impl {
   /// What the manager knows of an interface beside its published part.
   struct ManagedInterface {
     std::string driver;
-    OpenPort port;  ///< of Kind::Ethernet
+    InterfaceSpec spec;  ///< as asked for, with the present name
+    OpenPort port;       ///< of Kind::Ethernet; closed while the device is absent
+    bool admin_up = false;
+    bool promiscuous = false;
+    std::optional<bool> link;  ///< as last seen
+    std::uint32_t speed_mbps = 0;
+    std::uint64_t retry_at_us = 0;  ///< when an absent device is looked for again
+    std::uint32_t retries = 0;
+    core::InterfaceId parent = core::kNoInterface;  ///< of Kind::Vlan
+    std::uint16_t vlan_id = 0, vlan_tpid = 0;
     std::vector<proto::Ip4Prefix> addresses;
     std::vector<proto::NextHopId> connected;  ///< Glean, beside each address; 0 where none
     proto::NextHopId local = 0, broadcast = 0;
@@ -59,18 +68,46 @@ struct Manager::Impl {
   [[nodiscard]] core::Expected<core::InterfaceId> find(const std::string& name) const;
   core::Expected<core::InterfaceId> free_slot() const;
   core::Expected<std::string> choose_name(const std::string& wanted,
-                                          const std::string& driver) const;
-  void assign_queues(core::Interface& i, std::uint16_t rx_queues, std::uint16_t tx_queues);
+                                          const std::string& prefix) const;
   core::Expected<> add_address(core::InterfaceId id, proto::Ip4Prefix address);
   void remove_address(core::InterfaceId id, std::size_t index);
   void pass_on(proto::Ip4Prefix prefix, core::InterfaceId from,
                const std::function<proto::NextHopId(core::InterfaceId, std::size_t)>& next_hop_of);
+  core::Expected<std::string> finish_interface(core::InterfaceId id, const InterfaceSpec& spec);
+  void destroy(core::InterfaceId id);
   void remove_interface(core::InterfaceId id);
+  [[nodiscard]] bool is_absent(core::InterfaceId id) const { return managed[id].retry_at_us != 0; }
   core::Expected<> make_base_next_hops(core::InterfaceId id);
   void link_changed(core::InterfaceId id);
   [[nodiscard]] proto::NextHopFields link_fields(core::InterfaceId id, std::uint32_t address) const;
   [[nodiscard]] std::optional<proto::Ip4Prefix> subnet_of(core::InterfaceId id,
                                                           std::uint32_t address) const;
+
+  // manager_port.cc
+  core::Expected<OpenPort> open_port(const InterfaceSpec& spec,
+                                     const std::shared_ptr<const Driver>& driver,
+                                     std::uint16_t mtu);
+  void connect(core::InterfaceId id, OpenPort port);
+  OpenPort disconnect(core::InterfaceId id);
+  void assign_tx_queues(core::Interface& i, std::uint16_t tx_queues);
+  void add_rx_queues(core::InterfaceId id);
+  std::size_t balance(bool anew);
+  [[nodiscard]] bool needs_spreading(core::InterfaceId id) const;
+  void move_queues(std::vector<std::vector<core::RxQueue>> wanted);
+  void drain_handoff();
+  void poll_devices();
+  void device_gone(core::InterfaceId id);
+  void look_for_device(core::InterfaceId id);
+  [[nodiscard]] bool is_pinned(const core::RxQueue& q) const;
+  void tell(ManagerEvent::Kind kind, const std::string& subject, std::string detail = {});
+  void tell_drivers();
+
+  // manager_vlan.cc
+  core::Expected<std::string> create_vlan(const InterfaceSpec& spec,
+                                          const std::shared_ptr<const Driver>& driver);
+  void show_vlan(core::InterfaceId id, bool there);
+  void follow_parent(core::InterfaceId parent);
+  [[nodiscard]] std::vector<core::InterfaceId> vlans_on(core::InterfaceId parent) const;
 
   // manager_route.cc
   void add_builtin_routes();
@@ -90,6 +127,11 @@ struct Manager::Impl {
 
   [[nodiscard]] bool is_tunnel(core::InterfaceId id) const {
     return master.interfaces[id].kind == core::Interface::Kind::Tunnel;
+  }
+  /// Whether it is a link with other hosts on it.
+  [[nodiscard]] bool has_neighbors(core::InterfaceId id) const {
+    const auto kind = master.interfaces[id].kind;
+    return kind == core::Interface::Kind::Ethernet || kind == core::Interface::Kind::Vlan;
   }
   [[nodiscard]] bool is_ours(std::uint32_t address) const;
   [[nodiscard]] const std::string& name_of(core::InterfaceId id) const {
@@ -125,5 +167,13 @@ struct Manager::Impl {
     std::uint64_t busy = 0, idle = 0, sleep = 0;
   };
   std::vector<LoadBase> load_base;  ///< by worker
+  struct Pin {
+    core::RxQueue queue;
+    std::uint16_t worker;
+  };
+  std::vector<Pin> pins;
+  std::uint64_t next_device_poll_us = 0;
+  std::function<void(const ManagerEvent&)> listener;
+  std::vector<LoadedDriver> known_drivers;  ///< that were loaded when last looked at
 };
 }  // namespace polluxd

@@ -58,10 +58,10 @@ core::Expected<core::InterfaceId> Manager::Impl::free_slot() const {
 }
 
 core::Expected<std::string> Manager::Impl::choose_name(const std::string& wanted,
-                                                       const std::string& driver) const {
+                                                       const std::string& prefix) const {
   if (wanted.empty()) {
     for (unsigned n = 0;; ++n)
-      if (std::string name = fmt::format("{}{}", driver, n); !find(name)) return name;
+      if (std::string name = fmt::format("{}{}", prefix, n); !find(name)) return name;
   }
   if (!valid_name(wanted))
     return Error{Errc::Invalid,
@@ -72,17 +72,16 @@ core::Expected<std::string> Manager::Impl::choose_name(const std::string& wanted
 }
 
 core::Expected<std::string> Manager::create_interface(const InterfaceSpec& spec) {
-  auto driver = impl_->drivers.load(spec.driver);
+  const auto driver = impl_->drivers.load(spec.driver);
   if (!driver) return driver.error();
-  const std::string type = driver_name(**driver);
-  if (auto name = impl_->choose_name(spec.name, type); !name) return name;
-  auto port =
-      impl_->drivers.open(*driver, {.options = spec.options,
-                                    .queues = static_cast<std::uint16_t>(impl_->env.shards.size()),
-                                    .mtu = spec.mtu,
-                                    .pool = impl_->env.pool});
+  if (is_built_in(**driver)) {
+    auto name = impl_->create_vlan(spec, *driver);
+    return name ? impl_->finish_interface(*impl_->find(*name), spec) : name;
+  }
+  if (auto name = impl_->choose_name(spec.name, interface_prefix(**driver)); !name) return name;
+  auto port = impl_->open_port(spec, *driver, spec.mtu);
   if (!port) return port.error();
-  return attach_interface(spec, type, *std::move(port));
+  return attach_interface(spec, driver_name(**driver), *std::move(port));
 }
 
 core::Expected<std::string> Manager::attach_interface(const InterfaceSpec& spec,
@@ -92,7 +91,8 @@ core::Expected<std::string> Manager::attach_interface(const InterfaceSpec& spec,
     if (port.driver != nullptr) port.close();
     return e;
   };
-  const auto name = m.choose_name(spec.name, driver);
+  const auto name =
+      m.choose_name(spec.name, port.driver != nullptr ? interface_prefix(*port.driver) : driver);
   if (!name) return refuse(name.error());
   const auto slot = m.free_slot();
   if (!slot) return refuse(slot.error());
@@ -100,56 +100,41 @@ core::Expected<std::string> Manager::attach_interface(const InterfaceSpec& spec,
   m.last_slot = id;
 
   Interface& i = m.master.interfaces[id];
-  i = Interface{.id = id,
-                .kind = Interface::Kind::Ethernet,
-                .up = spec.up,
-                .mtu = port.port.mtu,
-                .port = port.port.port,
-                .rx = port.port.rx,
-                .tx = port.port.tx,
-                .rx_checksum = (port.port.capabilities & POLLUX_CAP_RX_IP4_CHECKSUM) != 0,
-                .tx_queues = {},
-                .name = *name};
-  std::copy_n(std::begin(port.port.mac), i.mac.size(), i.mac.begin());
-  m.assign_queues(i, port.port.rx_queues, port.port.tx_queues);
+  i.id = i.port_id = id;
+  i.kind = Interface::Kind::Ethernet;
+  i.name = *name;
   Impl::ManagedInterface& managed = m.managed[id];
   managed.driver = driver;
-  managed.port = std::move(port);
-
-  core::Expected<> done = m.make_base_next_hops(id);
-  for (const Ip4Prefix& a : spec.addresses)
-    if (done) done = m.add_address(id, a);
-  if (!done) {
-    const Error& why = done.error();
-    m.remove_interface(id);
-    return why;
-  }
-  m.publish();
-  m.refresh_tunnels();
-  return *name;
+  managed.spec = spec;
+  managed.spec.name = *name;
+  managed.admin_up = spec.up;
+  m.connect(id, std::move(port));
+  if (spec.promiscuous)
+    if (auto set = managed.port.set_promiscuous(true); !set) {
+      m.remove_interface(id);
+      return set.error();
+    }
+  managed.promiscuous = spec.promiscuous;
+  return m.finish_interface(id, spec);
 }
 
-/// Receive queues go to the workers that have least; a worker without a transmit queue of its own
-/// hands its packets to one that has.
-void Manager::Impl::assign_queues(Interface& i, std::uint16_t rx_queues, std::uint16_t tx_queues) {
-  const auto workers = static_cast<std::uint16_t>(env.shards.size());
-  std::vector<std::uint16_t> pollers;
-  for (std::uint16_t q = 0; q < rx_queues; ++q) {
-    const auto least =
-        std::min_element(master.rx_queues.begin(), master.rx_queues.end(),
-                         [](const auto& a, const auto& b) { return a.size() < b.size(); });
-    least->push_back({i.id, q});
-    pollers.push_back(static_cast<std::uint16_t>(least - master.rx_queues.begin()));
+/// The second half of every creation: addresses, then everybody sees it. On error it is undone.
+core::Expected<std::string> Manager::Impl::finish_interface(core::InterfaceId id,
+                                                            const InterfaceSpec& spec) {
+  core::Expected<> done = make_base_next_hops(id);
+  for (const Ip4Prefix& a : spec.addresses)
+    if (done) done = add_address(id, a);
+  if (!done) {
+    const Error& why = done.error();
+    remove_interface(id);
+    return why;
   }
-  i.tx_queues.resize(workers);
-  for (std::uint16_t w = 0; w < workers; ++w) {
-    if (tx_queues >= workers) {
-      i.tx_queues[w] = {w, w};
-    } else {
-      const auto q = static_cast<std::uint16_t>(w % tx_queues);
-      i.tx_queues[w] = {q < pollers.size() ? pollers[q] : q, q};
-    }
-  }
+  publish();
+  add_rx_queues(id);
+  (void)balance(/*anew=*/false);
+  refresh_tunnels();
+  tell(ManagerEvent::Kind::InterfaceCreated, name_of(id));
+  return name_of(id);
 }
 
 core::Expected<> Manager::Impl::make_base_next_hops(core::InterfaceId id) {
@@ -165,31 +150,43 @@ core::Expected<> Manager::Impl::make_base_next_hops(core::InterfaceId id) {
 }
 
 core::Expected<> Manager::destroy_interface(const std::string& name) {
-  const auto id = impl_->find(name);
+  Impl& m = *impl_;
+  const auto id = m.find(name);
   if (!id) return id.error();
-  if (impl_->master.interfaces[*id].kind == Interface::Kind::Tunnel) return destroy_tunnel(name);
-  impl_->remove_interface(*id);
-  impl_->refresh_tunnels();
+  if (m.master.interfaces[*id].kind == Interface::Kind::Tunnel) return destroy_tunnel(name);
+  m.destroy(*id);
+  (void)m.balance(/*anew=*/false);
+  m.refresh_tunnels();
   return core::Done{};
 }
 
-/// What leans on the interface goes first: routes, neighbours, addresses; then the interface.
+/// What is on top goes first.
+void Manager::Impl::destroy(core::InterfaceId id) {
+  for (const core::InterfaceId vlan : vlans_on(id)) destroy(vlan);
+  const std::string name = name_of(id);
+  remove_interface(id);
+  tell(ManagerEvent::Kind::InterfaceDestroyed, name);
+  tell_drivers();
+}
+
+/// What leans on the interface goes first: routes, neighbours, addresses; then the interface; then
+/// its device, when no worker can be in it any more. A tunnel whose endpoint goes stays, and works
+/// again once some interface has the address.
 void Manager::Impl::remove_interface(core::InterfaceId id) {
   remove_stranded_routes(id, /*all=*/true);
   while (!managed[id].addresses.empty()) remove_address(id, managed[id].addresses.size() - 1);
   neighbors.remove_unless(id, [](std::uint32_t) { return false; });
   std::erase_if(announcements, [&](const Announcement& a) { return a.interface == id; });
+  std::erase_if(pins, [&](const Pin& p) { return p.queue.interface == id; });
 
-  ManagedInterface gone = std::move(managed[id]);
-  managed[id] = {};
-  for (auto& queues : master.rx_queues)
-    std::erase_if(queues, [&](const core::RxQueue& q) { return q.interface == id; });
+  if (master.interfaces[id].kind == Interface::Kind::Vlan) show_vlan(id, false);
+  OpenPort port = disconnect(id);
+  const ManagedInterface gone = std::exchange(managed[id], {});
   master.interfaces[id] = {};
-  publish();  // on return no worker polls it or sends on it
+  publish();
   for (const proto::NextHopId nh : {gone.local, gone.broadcast})
     if (nh != 0) next_hops.release(nh);
-  if (gone.port.driver != nullptr) gone.port.close();
-  managed[id].base = {};
+  if (port.driver != nullptr) port.close();
   for (const Shard* s : env.shards) {
     const core::InterfaceCounters& c = s->worker.interface[id];
     managed[id].base.rx.packets += c.rx.packets.read();
@@ -206,6 +203,7 @@ core::Expected<> Manager::add_address(const std::string& name, Ip4Prefix address
   if (added) {
     impl_->publish();
     impl_->link_changed(*id);
+    impl_->tell(ManagerEvent::Kind::AddressAdded, name, proto::to_string(address));
   }
   return added;
 }
@@ -274,6 +272,7 @@ core::Expected<> Manager::delete_address(const std::string& name, Ip4Prefix addr
   impl_->remove_address(*id, static_cast<std::size_t>(at - addresses.begin()));
   impl_->publish();
   impl_->link_changed(*id);
+  impl_->tell(ManagerEvent::Kind::AddressDeleted, name, proto::to_string(address));
   return core::Done{};
 }
 
@@ -327,32 +326,76 @@ void Manager::Impl::pass_on(
 }
 
 core::Expected<> Manager::set_up(const std::string& name, bool up) {
-  const auto id = impl_->find(name);
+  Impl& m = *impl_;
+  const auto id = m.find(name);
   if (!id) return id.error();
-  Interface& i = impl_->master.interfaces[*id];
-  if (i.up == up) return core::Done{};
-  i.up = up;
-  impl_->publish();
+  Interface& i = m.master.interfaces[*id];
+  Impl::ManagedInterface& managed = m.managed[*id];
+  managed.spec.up = up;
+  if (managed.admin_up == up) return core::Done{};
+  managed.admin_up = up;
+  i.up = up && !m.is_absent(*id);
+  m.publish();
   core::log::info("{}: {}", name, up ? "up" : "down");
+  m.tell(up ? ManagerEvent::Kind::InterfaceUp : ManagerEvent::Kind::InterfaceDown, name);
   if (up)
-    for (const Ip4Prefix& a : impl_->managed[*id].addresses) impl_->announce(*id, a.address);
+    for (const Ip4Prefix& a : managed.addresses) m.announce(*id, a.address);
   return core::Done{};
 }
 
 core::Expected<> Manager::set_mtu(const std::string& name, std::uint16_t mtu) {
-  const auto id = impl_->find(name);
+  Impl& m = *impl_;
+  const auto id = m.find(name);
   if (!id) return id.error();
-  const std::uint32_t most = impl_->limits.mbuf_size - 14;
+  const std::uint32_t most = m.limits.mbuf_size - 14;
   if (mtu < kMinMtu || mtu > most)
     return Error{Errc::Invalid,
                  fmt::format("MTU {}: expected {} to {} bytes (packet buffers hold {})", mtu,
-                             kMinMtu, most, impl_->limits.mbuf_size)};
-  Interface& i = impl_->master.interfaces[*id];
-  if (i.kind == Interface::Kind::Ethernet && impl_->managed[*id].port.driver != nullptr)
-    if (auto set = impl_->managed[*id].port.set_mtu(mtu); !set) return set;
+                             kMinMtu, most, m.limits.mbuf_size)};
+  Interface& i = m.master.interfaces[*id];
+  Impl::ManagedInterface& managed = m.managed[*id];
+  if (i.kind == Interface::Kind::Vlan && mtu > m.master.interfaces[managed.parent].mtu)
+    return Error{Errc::Invalid, fmt::format("MTU {}: {} carries {}", mtu, m.name_of(managed.parent),
+                                            m.master.interfaces[managed.parent].mtu)};
+  if (managed.port.driver != nullptr)
+    if (auto set = managed.port.set_mtu(mtu); !set) return set;
+  managed.spec.mtu = mtu;
   i.mtu = mtu;
-  impl_->publish();
-  impl_->link_changed(*id);
+  m.publish();
+  m.link_changed(*id);
+  m.follow_parent(*id);
+  return core::Done{};
+}
+
+core::Expected<> Manager::set_promiscuous(const std::string& name, bool on) {
+  Impl& m = *impl_;
+  const auto id = m.find(name);
+  if (!id) return id.error();
+  Impl::ManagedInterface& managed = m.managed[*id];
+  if (m.master.interfaces[*id].kind != Interface::Kind::Ethernet)
+    return Error{Errc::Unsupported, fmt::format("{} has no device of its own", name)};
+  if (managed.port.driver != nullptr)
+    if (auto set = managed.port.set_promiscuous(on); !set) return set;
+  managed.promiscuous = managed.spec.promiscuous = on;
+  return core::Done{};
+}
+
+core::Expected<> Manager::rename(const std::string& name, const std::string& to) {
+  Impl& m = *impl_;
+  const auto id = m.find(name);
+  if (!id) return id.error();
+  if (name == to) return core::Done{};
+  if (to.empty()) return Error{Errc::Invalid, fmt::format("{}: the new name is empty", name)};
+  const auto chosen = m.choose_name(to, {});
+  if (!chosen) return chosen.error();
+  if (m.is_tunnel(*id)) m.tunnel_list[*m.find_tunnel(name)].spec.name = to;
+  m.master.interfaces[*id].name = to;
+  m.managed[*id].spec.name = to;
+  for (const core::InterfaceId vlan : m.vlans_on(*id))
+    for (auto& [option, value] : m.managed[vlan].spec.options)
+      if (option == "parent") value = to;
+  m.publish();
+  m.tell(ManagerEvent::Kind::InterfaceRenamed, to, name);
   return core::Done{};
 }
 
@@ -382,7 +425,9 @@ proto::NextHopFields Manager::Impl::link_fields(core::InterfaceId id, std::uint3
           .mtu = i.mtu,
           .gateway = address,
           .source = source,
-          .src_mac = i.mac};
+          .src_mac = i.mac,
+          .port = i.port_id,
+          .encapsulation = i.encapsulation};
 }
 
 bool Manager::Impl::is_ours(std::uint32_t address) const {
@@ -401,20 +446,36 @@ std::vector<InterfaceInfo> Manager::interfaces() const {
   for (const Interface& i : impl_->master.interfaces) {
     if (i.kind == Interface::Kind::None) continue;
     const Impl::ManagedInterface& m = impl_->managed[i.id];
-    InterfaceInfo info{.name = i.name,
-                       .driver = m.driver,
-                       .device = m.port.port.device,
-                       .id = i.id,
-                       .kind = i.kind,
-                       .up = i.up,
-                       .link = std::nullopt,
-                       .mac = i.mac,
-                       .mtu = i.mtu,
-                       .addresses = m.addresses,
-                       .rx_queues = m.port.port.rx_queues,
-                       .tx_queues = m.port.port.tx_queues};
-    if (m.port.driver != nullptr)
+    const pollux_port& p = m.port.port;
+    InterfaceInfo info;
+    info.name = i.name;
+    info.driver = m.driver;
+    info.device = p.device;
+    info.id = i.id;
+    info.kind = i.kind;
+    info.up = m.admin_up;
+    info.mac = i.mac;
+    info.mtu = i.mtu;
+    info.addresses = m.addresses;
+    info.rx_queues = p.rx_queues;
+    info.tx_queues = p.tx_queues;
+    info.promiscuous = m.promiscuous;
+    info.absent = impl_->is_absent(i.id);
+    info.spread = i.spread;
+    info.speed_mbps = m.speed_mbps;
+    info.capabilities = p.capabilities;
+    info.pmd = p.pmd;
+    if (i.kind == Interface::Kind::Vlan) {
+      info.parent = impl_->name_of(m.parent);
+      info.vlan_id = m.vlan_id;
+      info.vlan_tpid = m.vlan_tpid;
+    }
+    if (m.port.driver != nullptr) {
+      info.numa_node = p.numa_node;
       if (const auto link = m.port.link()) info.link = link->up != 0;
+    } else if (info.absent) {
+      info.link = false;
+    }
     all.push_back(std::move(info));
   }
   return all;

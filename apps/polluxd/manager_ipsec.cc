@@ -85,12 +85,13 @@ core::Expected<> Manager::create_tunnel(const crypto::TunnelSpec& spec) {
   }
   m.last_slot = *slot;
   m.managed[*slot].driver = "ipsec";
-  m.master.interfaces[*slot] = Interface{.id = *slot,
-                                         .kind = Interface::Kind::Tunnel,
-                                         .up = true,
-                                         .mtu = mtu,
-                                         .tx_queues = {},
-                                         .name = *name};
+  Interface& i = m.master.interfaces[*slot];
+  i.id = i.port_id = *slot;
+  i.kind = Interface::Kind::Tunnel;
+  i.up = true;
+  m.managed[*slot].admin_up = true;
+  i.mtu = mtu;
+  i.name = *name;
   *at = {.used = true, .spec = spec, .next_hop = *nh, .outbound = {}};
   at->spec.name = *name;
   m.master.ipsec.tunnels[index] = {.interface = *slot,

@@ -54,7 +54,9 @@ core::Expected<proto::Route> Manager::Impl::resolve(const RouteSpec& spec) {
   if (spec.gateway) {
     if (id == core::kNoInterface)
       for (const Interface& i : master.interfaces)
-        if (i.kind == Interface::Kind::Ethernet && subnet_of(i.id, *spec.gateway)) id = i.id;
+        if (i.kind != Interface::Kind::None && has_neighbors(i.id) &&
+            subnet_of(i.id, *spec.gateway))
+          id = i.id;
     const auto subnet = id != core::kNoInterface ? subnet_of(id, *spec.gateway) : std::nullopt;
     if (!subnet)
       return Error{Errc::Invalid,

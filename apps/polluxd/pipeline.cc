@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "apps/polluxd/pipeline.hh"
 
+#include <algorithm>
+#include <array>
+#include <span>
+
 #include "proto/arp_input.hh"
 #include "proto/ether_input.hh"
 #include "proto/ether_output.hh"
@@ -11,6 +15,8 @@
 #include "proto/ip4_local.hh"
 #include "proto/ip4_lookup.hh"
 #include "proto/ip4_output.hh"
+#include "proto/link_header.hh"
+#include "proto/vlan_input.hh"
 
 namespace polluxd {
 namespace {
@@ -62,14 +68,47 @@ void forward_path(Shard& s, const StackConfig& config, proto::Ip4LookupNext& rou
 }
 }  // namespace
 
+namespace {
+/// Frames with a VLAN tag: those of each interface, without the tag, as if they had arrived there.
+void vlan_path(Shard& s, const StackConfig& config, const core::Interface& in, Burst& tagged,
+               unsigned tags) noexcept {
+  constexpr unsigned kMaxTags = 2;  // IEEE 802.1ad
+  if (tags == kMaxTags) return s.worker.drop_all(tagged, DropReason::VlanNested);
+  core::NotedBurst<core::InterfaceId> untagged;
+  proto::vlan_input(s.worker, in, tagged, untagged);
+  auto left = untagged.take();
+  std::array<core::InterfaceId, Burst::kCapacity> ids;
+  std::array<rte_mbuf*, Burst::kCapacity> packets;
+  std::copy_n(untagged.notes(), left.size(), ids.begin());
+  std::copy_n(left.begin(), left.size(), packets.begin());
+  for (std::size_t n = left.size(); n != 0;) {
+    const core::InterfaceId id = ids[0];
+    Burst same;
+    std::size_t others = 0;
+    for (std::size_t i = 0; i < n; ++i) {
+      if (ids[i] == id) {
+        same.push(packets[i]);
+        continue;
+      }
+      ids[others] = ids[i];
+      packets[others++] = packets[i];
+    }
+    n = others;
+    input_path(s, config, config.interfaces[id], same, tags + 1);
+  }
+}
+}  // namespace
+
 // To read this function is to read the architecture. Each stage takes a burst and puts every packet
 // of it into one named burst, or ends it with a counted reason.
-void input_path(Shard& s, const StackConfig& config, const core::Interface& in,
-                Burst& rx) noexcept {
+void input_path(Shard& s, const StackConfig& config, const core::Interface& in, Burst& rx,
+                unsigned tags) noexcept {
   core::Worker& w = s.worker;
 
   proto::EtherInputNext l2;
   proto::ether_input(w, in, rx, l2);
+  if (!l2.vlan.empty()) [[unlikely]]
+    vlan_path(s, config, in, l2.vlan, tags);
   proto::arp_input(w, config.interfaces, config.ip4, in, l2.arp);
 
   core::NotedBurst<std::uint32_t> checked;  // beside each packet: its destination
@@ -94,22 +133,47 @@ void input_path(Shard& s, const StackConfig& config, const core::Interface& in,
   forward_path(s, config, routed, own);
 }
 
+namespace {
+/// Frames of one ring that follow each other and arrived on one interface, as if they arrived here.
+void received_path(Shard& s, const StackConfig& config, core::InterfaceId id,
+                   Burst& frames) noexcept {
+  if (frames.empty()) return;
+  const core::Interface& in = config.interfaces[id];
+  if (in.kind == core::Interface::Kind::None)
+    s.worker.drop_all(frames, DropReason::InterfaceGone);
+  else
+    input_path(s, config, in, frames);
+}
+}  // namespace
+
 std::uint32_t handoff_path(Shard& s, const StackConfig& config) noexcept {
   core::Worker& w = s.worker;
   std::uint32_t taken = 0;
   for (core::HandoffRing* ring : w.handoff_from) {
-    Burst own;
-    core::HandedPacket p;
-    std::uint16_t n = 0;
-    for (; n < Burst::kCapacity && ring->pop(p); ++n) {
-      if (p.kind == core::HandedPacket::Kind::Ip4)
-        own.push(p.m);
-      else
-        core::transmit(w, config.interfaces, p.interface, p.m);
-    }
+    std::array<core::HandedPacket, Burst::kCapacity> handed;
+    std::array<rte_mbuf*, Burst::kCapacity> packets;
+    std::size_t n = 0;
+    for (; n < handed.size() && ring->pop(handed[n]); ++n) packets[n] = handed[n].m;
     if (n == 0) continue;
-    w.enter(core::Stage::HandoffInput, n);
-    taken += n;
+    w.enter(core::Stage::HandoffInput, std::span{packets}.first(n));
+    taken += static_cast<std::uint32_t>(n);
+
+    Burst own, received;
+    core::InterfaceId from = core::kNoInterface;
+    for (const core::HandedPacket& p : std::span{handed}.first(n)) {
+      switch (p.kind) {
+        case core::HandedPacket::Kind::Ip4: own.push(p.m); break;
+        case core::HandedPacket::Kind::Frame:
+          proto::send_frames(w, config.interfaces, p.interface, {&p.m, 1});
+          break;
+        case core::HandedPacket::Kind::Received:
+          if (p.interface != from) received_path(s, config, from, received);
+          from = p.interface;
+          received.push(p.m);
+          break;
+      }
+    }
+    received_path(s, config, from, received);
     proto::Ip4LookupNext none;
     forward_path(s, config, none, own);
   }
@@ -126,7 +190,6 @@ void held_path(Shard& s, const StackConfig& config) noexcept {
 
   core::NotedBurst<std::uint32_t> forward;
   Burst own;
-  std::uint16_t entered = 0;
   hold.review([&](const proto::HeldPacket& p) {
     const auto& hop = (*config.ip4.next_hops)[config.ip4.fib->lookup(p.dst)];
     if (proto::must_wait(hop.kind.load(std::memory_order_acquire))) {
@@ -134,17 +197,17 @@ void held_path(Shard& s, const StackConfig& config) noexcept {
       s.worker.drop(p.m, DropReason::NeighborFailed);
       return true;
     }
-    if (entered == Burst::kCapacity) return false;  // the rest in the next iteration
-    ++entered;
+    if (forward.size() + own.size() == Burst::kCapacity) return false;  // the rest comes next
     if (p.own)
       own.push(p.m);
     else
       forward.push(p.m, p.dst);
     return true;
   });
-  if (entered == Burst::kCapacity) hold.review_at_us = s.worker.now_us;
-  if (entered == 0) return;
-  s.worker.enter(core::Stage::NeighborHold, entered);
+  if (forward.size() + own.size() == Burst::kCapacity) hold.review_at_us = s.worker.now_us;
+  if (!forward.empty()) s.worker.enter(core::Stage::NeighborHold, forward.packets());
+  if (!own.empty()) s.worker.enter(core::Stage::NeighborHold, own.packets());
+  if (forward.empty() && own.empty()) return;
   proto::Ip4LookupNext routed;
   proto::ip4_lookup(s.worker, s.ip4, config.ip4, Ip4Arrival{}, forward, routed);
   // The address may have become ours while the packet waited.

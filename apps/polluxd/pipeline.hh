@@ -32,8 +32,9 @@ struct Shard {
 
 /// A packet's whole way, from a burst received on `in` to the transmit buffers. `rx` is empty
 /// after.
-void input_path(Shard& s, const StackConfig& config, const core::Interface& in,
-                core::Burst& rx) noexcept;
+/// @param tags  VLAN tags that have been taken off already.
+void input_path(Shard& s, const StackConfig& config, const core::Interface& in, core::Burst& rx,
+                unsigned tags = 0) noexcept;
 
 /// What other threads handed over: frames to send, packets of our own to route.
 /// @return packets taken.

@@ -21,6 +21,8 @@ struct InterfaceSpec {
   std::vector<proto::Ip4Prefix> addresses;
   std::uint16_t mtu = 0;  ///< bytes of IP packet; 0: the device's default
   bool up = true;
+  bool promiscuous = false;
+  bool software_rss = true;  ///< where the device has fewer queues than there are workers
 };
 
 struct RouteSpec {

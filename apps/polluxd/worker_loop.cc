@@ -7,6 +7,8 @@
 
 #include <algorithm>
 
+#include "proto/rss.hh"
+
 namespace polluxd {
 namespace {
 using core::Burst;
@@ -18,7 +20,8 @@ std::uint32_t poll(Shard& s, const StackConfig& config, core::RxQueue q) noexcep
       [&](rte_mbuf** slots, std::uint16_t room) { return in.rx(in.port, q.queue, slots, room); });
   if (rx.empty()) return 0;
   const std::uint32_t n = rx.size();
-  input_path(s, config, in, rx);
+  if (in.spread) proto::rss(s.worker, in, rx);
+  if (!rx.empty()) input_path(s, config, in, rx);
   return n;
 }
 

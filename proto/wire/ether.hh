@@ -10,6 +10,9 @@ using core::DropReason;
 
 inline constexpr std::uint16_t kEtherTypeIp4 = 0x0800;
 inline constexpr std::uint16_t kEtherTypeArp = 0x0806;
+inline constexpr std::uint16_t kEtherTypeIp6 = 0x86dd;
+inline constexpr std::uint16_t kTpidC = 0x8100;  ///< customer VLAN tag, IEEE 802.1Q
+inline constexpr std::uint16_t kTpidS = 0x88a8;  ///< service VLAN tag, IEEE 802.1ad
 
 /// The MAC address at an offset. @pre at + 6 <= b.size().
 [[nodiscard]] constexpr core::MacAddress load_mac(Bytes b, std::size_t at) noexcept {

@@ -160,6 +160,12 @@ inline bool comes_up(Port& port) {
   return false;
 }
 
+/// Whether the driver says that the device is gone: the manager then closes the port.
+inline bool is_gone(Port& port) {
+  const auto link = port->link();
+  return !link && link.error().code == core::Errc::NotFound;
+}
+
 /// What DPDK's heap has given away.
 inline std::size_t heap_bytes() {
   rte_malloc_socket_stats stats{};

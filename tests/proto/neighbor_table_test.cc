@@ -72,7 +72,7 @@ protected:
   [[nodiscard]] MacAddress header_mac(std::uint32_t address = kHost) const {
     MacAddress m{};
     const auto& ether = next_hops_[fib_->lookup(address)].ether;
-    std::copy_n(ether.begin(), m.size(), m.begin());
+    std::copy_n(ether.begin() + 10, m.size(), m.begin());  // 14 bytes, right-aligned in 24
     return m;
   }
   void reachable(const MacAddress& m = mac(9)) {

@@ -52,7 +52,8 @@ TEST_F(NextHopTest, KeepsWhatItIsFilledWith) {
   EXPECT_EQ(h.source, ip("192.0.2.1"));
   const test::Packet header =
       test::ether({.dst = test::mac(9), .src = test::mac(1), .type = 0x0800}, {});
-  EXPECT_TRUE(std::equal(h.ether.begin(), h.ether.end(), header.begin(), header.end()));
+  EXPECT_TRUE(
+      std::equal(h.ether.end() - h.ether_length, h.ether.end(), header.begin(), header.end()));
 }
 
 TEST_F(NextHopTest, GivesEachIdOnceUntilItIsReleased) {
@@ -101,8 +102,8 @@ TEST_F(NextHopTest, EachFieldCanBeChangedByItself) {
       EXPECT_EQ(h.tunnel, f.tunnel);
       EXPECT_EQ(h.gateway, f.gateway);
       EXPECT_EQ(h.source, f.source);
-      EXPECT_EQ(h.ether[5], f.dst_mac[5]);
-      EXPECT_EQ(h.ether[11], f.src_mac[5]);
+      EXPECT_EQ(h.ether[15], f.dst_mac[5]);
+      EXPECT_EQ(h.ether[21], f.src_mac[5]);
       EXPECT_EQ(h.kind.load(), kind);
     };
     change(f.mtu, std::uint16_t{1280});

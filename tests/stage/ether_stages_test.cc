@@ -16,6 +16,7 @@ protected:
     collect("arp", next.arp);
     collect("ip4", next.ip4);
     collect("ip4_group", next.ip4_group);
+    collect("vlan", next.vlan);
   }
 };
 
@@ -44,7 +45,8 @@ TEST_F(EtherInput, Table) {
           {.name = "Ip6", .packet = from(kOurMac, 0x86dd), .dropped = DropReason::EtherUnknownType},
           {.name = "Vlan",
            .packet = from(kOurMac, 0x8100),
-           .dropped = DropReason::EtherUnknownType},
+           .next = "vlan"},
+          {.name = "ServiceVlan", .packet = from(core::kBroadcastMac, 0x88a8), .next = "vlan"},
           {.name = "Ieee8023Length",
            .packet = from(kOurMac, 46),
            .dropped = DropReason::EtherUnknownType},

@@ -46,7 +46,7 @@ core::Interface MemoryPort::make_interface(core::InterfaceId id, std::string nam
                                            core::MacAddress mac, std::uint16_t mtu,
                                            std::uint16_t workers) {
   core::Interface out;
-  out.id = id;
+  out.id = out.port_id = id;
   out.kind = core::Interface::Kind::Ethernet;
   out.up = true;
   out.mac = mac;
@@ -94,7 +94,7 @@ std::uint16_t MemoryPort::tx(void* port, std::uint16_t queue, rte_mbuf** packets
 
 core::Interface make_tunnel(core::InterfaceId id, std::string name, std::uint16_t mtu) {
   core::Interface out;
-  out.id = id;
+  out.id = out.port_id = id;
   out.kind = core::Interface::Kind::Tunnel;
   out.up = true;
   out.mtu = mtu;

@@ -109,6 +109,11 @@ def test_mtu(router):
     finally:
         router.plx("ifconfig", "p1", "mtu", 1500)
     router.assert_carries(0, 1, sizes=[MAX_FRAME])
+    if router.model.nic == "vmxnet3":
+        # DPDK 22.11's driver restarts the device by itself for a new MTU and takes it for stopped
+        # from then on: it asks for its link no more.
+        router.plx("ifconfig", "p1", "destroy")
+        router.create(1)
 
 
 def test_link_goes_and_comes(router):
