@@ -21,9 +21,9 @@ constexpr std::uint16_t room_of(std::uint16_t data_size) noexcept {
 /// it is contiguous for devices all the same, since the whole zone is.
 /// @return nothing where there is no such zone; `rte_errno` says why.
 PacketPool create_gapless(const std::string& name, std::uint32_t buffers, std::uint32_t cache,
-                          std::uint16_t room) {
+                          std::uint16_t room, int node) {
   PacketPool pool{rte_mempool_create_empty(name.c_str(), buffers, element_size(room), cache,
-                                           sizeof(rte_pktmbuf_pool_private), SOCKET_ID_ANY,
+                                           sizeof(rte_pktmbuf_pool_private), node,
                                            RTE_MEMPOOL_F_NO_IOVA_CONTIG)};
   if (!pool) return nullptr;
   rte_pktmbuf_pool_private sizes{};
@@ -32,7 +32,7 @@ PacketPool create_gapless(const std::string& name, std::uint32_t buffers, std::u
 
   const std::size_t length =
       std::size_t{buffers} * (pool->header_size + pool->elt_size + pool->trailer_size);
-  const rte_memzone* zone = rte_memzone_reserve_aligned(name.c_str(), length, SOCKET_ID_ANY,
+  const rte_memzone* zone = rte_memzone_reserve_aligned(name.c_str(), length, node,
                                                         RTE_MEMZONE_IOVA_CONTIG, RTE_MEMPOOL_ALIGN);
   if (zone == nullptr) return nullptr;
   const auto release = [](rte_mempool_memhdr*, void* opaque) {
@@ -57,16 +57,15 @@ std::uint64_t packet_pool_bytes(std::uint32_t buffers, std::uint16_t data_size) 
 }
 
 Expected<PacketPool> create_packet_pool(const std::string& name, std::uint32_t buffers,
-                                        std::uint32_t cache, std::uint16_t data_size) {
+                                        std::uint32_t cache, std::uint16_t data_size, int node) {
   if (data_size > UINT16_MAX - RTE_PKTMBUF_HEADROOM)
     return Error{Errc::Invalid, fmt::format("packet buffers of {} bytes: at most {}", data_size,
                                             UINT16_MAX - RTE_PKTMBUF_HEADROOM)};
   const std::uint16_t room = room_of(data_size);
-  if (PacketPool pool = create_gapless(name, buffers, cache, room)) return pool;
+  if (PacketPool pool = create_gapless(name, buffers, cache, room, node)) return pool;
   // Physical addresses: few machines have that much memory in one piece.
   if (rte_eal_iova_mode() == RTE_IOVA_PA)
-    if (PacketPool pool{
-            rte_pktmbuf_pool_create(name.c_str(), buffers, cache, 0, room, SOCKET_ID_ANY)})
+    if (PacketPool pool{rte_pktmbuf_pool_create(name.c_str(), buffers, cache, 0, room, node)})
       return pool;
   return Error{Errc::Full, fmt::format("no memory for {} packet buffers ({} MiB): {}", buffers,
                                        (packet_pool_bytes(buffers, data_size) >> 20) + 1,

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
+#include <rte_memory.h>
 #include <rte_mempool.h>
 
 #include <cstdint>
@@ -20,9 +21,11 @@ using PacketPool = std::unique_ptr<rte_mempool, FreePool>;
 /// @param name       unique in the process, at most 25 characters.
 /// @param cache      buffers kept by each lcore, at most 512.
 /// @param data_size  bytes of packet in a buffer, beside the headroom.
+/// @param node       NUMA node whose memory it takes; SOCKET_ID_ANY: any.
 /// @return the pool | Invalid (data_size) | Full (no memory, with the size in MiB).
 Expected<PacketPool> create_packet_pool(const std::string& name, std::uint32_t buffers,
-                                        std::uint32_t cache, std::uint16_t data_size);
+                                        std::uint32_t cache, std::uint16_t data_size,
+                                        int node = SOCKET_ID_ANY);
 
 /// Bytes of memory that create_packet_pool() takes.
 [[nodiscard]] std::uint64_t packet_pool_bytes(std::uint32_t buffers,

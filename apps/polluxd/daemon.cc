@@ -14,7 +14,9 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <filesystem>
+#include <set>
 #include <stdexcept>
 
 #include "core/log.hh"
@@ -32,15 +34,27 @@ constexpr int kQuietTicks = 100;  ///< without a report, until it counts as idle
 
 /// MiB that pools and tables take, with a margin for what drivers allocate beside them: AF_XDP has
 /// a packet pool for each port.
-std::uint32_t memory_mib(const Limits& l, std::size_t ports) {
+std::uint32_t memory_mib(const Limits& l, std::size_t ports, std::size_t nodes) {
   constexpr std::uint64_t kFirstLevel = std::uint64_t{1} << 25;  // 2^24 entries of two bytes
   constexpr std::uint64_t kGroup = 512;
   constexpr std::uint64_t kPrefix = 448;  // two nodes of rte_rib, each with its pool's overhead
   constexpr std::uint64_t kMargin = std::uint64_t{24} << 20, kPort = std::uint64_t{12} << 20;
   const std::uint64_t bytes =
-      core::packet_pool_bytes(l.mbufs, static_cast<std::uint16_t>(l.mbuf_size)) + kFirstLevel +
-      l.route_groups * kGroup + l.routes * kPrefix + kMargin + ports * kPort;
+      nodes * core::packet_pool_bytes(l.mbufs, static_cast<std::uint16_t>(l.mbuf_size)) +
+      kFirstLevel + l.route_groups * kGroup + l.routes * kPrefix + kMargin + ports * kPort;
   return static_cast<std::uint32_t>((bytes >> 20) + 1);
+}
+
+/// How many NUMA nodes the workers' CPUs are on.
+std::size_t count_nodes(const std::vector<unsigned>& cpus) {
+  std::set<std::string> nodes;
+  for (const unsigned cpu : cpus)
+    for (std::error_code none; const auto& entry : std::filesystem::directory_iterator(
+                                   fmt::format("/sys/devices/system/cpu/cpu{}", cpu), none))
+      if (const std::string name = entry.path().filename();
+          name.starts_with("node") && name.size() > 4 && std::isdigit(name[4]) != 0)
+        nodes.insert(name);
+  return std::max<std::size_t>(nodes.size(), 1);
 }
 
 /// SIGTERM and SIGINT as something to poll; blocked in every thread that starts after.
@@ -72,8 +86,8 @@ core::Expected<> Daemon::start() {
   signals_ = *signals;
   using Step = core::Expected<> (Daemon::*)();
   constexpr std::array<Step, 7> kSteps{
-      &Daemon::bring_up_eal, &Daemon::make_pool, &Daemon::make_manager, &Daemon::start_workers,
-      &Daemon::apply_config, &Daemon::listen,    &Daemon::become_owner};
+      &Daemon::bring_up_eal, &Daemon::make_pools, &Daemon::make_manager, &Daemon::start_workers,
+      &Daemon::apply_config, &Daemon::listen,     &Daemon::become_owner};
   for (const Step step : kSteps)
     if (auto done = (this->*step)(); !done) return done;
   return Done{};
@@ -83,11 +97,12 @@ core::Expected<> Daemon::bring_up_eal() {
   cpus_ = choose_cpus(config_.workers, config_.cpus);
   std::vector<std::string> extra = config_.eal_args;
   extra.insert(extra.end(), options_.eal.begin(), options_.eal.end());
-  auto eal = eal_init({.instance = options_.instance,
-                       .worker_cpus = cpus_,
-                       .memory_mib = memory_mib(
-                           config_.limits, config_.interfaces.size() + options_.devices.size()),
-                       .extra = std::move(extra)});
+  auto eal = eal_init(
+      {.instance = options_.instance,
+       .worker_cpus = cpus_,
+       .memory_mib = memory_mib(config_.limits, config_.interfaces.size() + options_.devices.size(),
+                                count_nodes(cpus_)),
+       .extra = std::move(extra)});
   if (!eal) return eal.error();
   eal_ = *std::move(eal);
   eal_up_ = true;
@@ -97,15 +112,40 @@ core::Expected<> Daemon::bring_up_eal() {
   return Done{};
 }
 
-core::Expected<> Daemon::make_pool() {
+/// A pool for each NUMA node that has a worker. Ports on further nodes get theirs when they come.
+core::Expected<> Daemon::make_pools() {
+  for (const unsigned lcore : eal_.lcores) {
+    const int node = static_cast<int>(rte_lcore_to_socket_id(lcore));
+    if (!pools_.empty()) {
+      (void)pool_near(node);
+      continue;
+    }
+    auto pool = make_pool(node);
+    if (!pool) return pool.error();
+    pools_[node] = *std::move(pool);
+  }
+  return Done{};
+}
+
+core::Expected<core::PacketPool> Daemon::make_pool(int node) const {
   // The cache of a core takes buffers out of the shared ring in bursts; half again as many may sit
   // in each, so that it must stay small beside the pool.
   const std::uint32_t cache = std::min(256U, config_.limits.mbufs / (2 * (config_.workers + 1)));
-  auto pool = core::create_packet_pool("pollux", config_.limits.mbufs, cache,
-                                       static_cast<std::uint16_t>(config_.limits.mbuf_size));
-  if (!pool) return pool.error();
-  pool_ = *std::move(pool);
-  return Done{};
+  return core::create_packet_pool(fmt::format("pollux{}", node), config_.limits.mbufs, cache,
+                                  static_cast<std::uint16_t>(config_.limits.mbuf_size), node);
+}
+
+/// The pool of a node; where it can have none, another node's: slower, but right.
+rte_mempool* Daemon::pool_near(int node) {
+  if (node < 0) return pools_.begin()->second.get();
+  if (const auto at = pools_.find(node); at != pools_.end()) return at->second.get();
+  auto pool = make_pool(node);
+  if (!pool) {
+    core::log::warning("NUMA node {}: {}; another node's packet buffers are used", node,
+                       pool.error().context);
+    return pools_.begin()->second.get();
+  }
+  return (pools_[node] = *std::move(pool)).get();
 }
 
 core::Expected<> Daemon::make_manager() {
@@ -115,18 +155,28 @@ core::Expected<> Daemon::make_manager() {
                              .next_hops = config_.limits.next_hops,
                              .sas = config_.limits.sas};
   for (std::uint32_t n = 0; n < config_.workers; ++n) {
-    shards_.push_back(std::make_unique<Shard>(static_cast<std::uint16_t>(n), limits, pool_.get()));
+    const int node = static_cast<int>(rte_lcore_to_socket_id(eal_.lcores[n]));
+    shards_.push_back(
+        std::make_unique<Shard>(static_cast<std::uint16_t>(n), limits, pool_near(node)));
     shard_list_.push_back(shards_.back().get());
   }
   drivers_ = std::make_unique<DriverRegistry>(config_.driver_path);
   try {
-    manager_ = std::make_unique<Manager>(config_.limits,
-                                         Manager::Env{.rcu = *rcu_,
-                                                      .shards = shard_list_,
-                                                      .cpus = cpus_,
-                                                      .pool = pool_.get(),
-                                                      .fib_name = "pollux"},
-                                         *drivers_);
+    manager_ = std::make_unique<Manager>(
+        config_.limits,
+        Manager::Env{.rcu = *rcu_,
+                     .shards = shard_list_,
+                     .cpus = cpus_,
+                     .pool = pools_.begin()->second.get(),
+                     .fib_name = "pollux",
+                     .pool_near = [this](int node) { return pool_near(node); },
+                     .pools =
+                         [this] {
+                           std::vector<const rte_mempool*> all;
+                           for (const auto& [node, pool] : pools_) all.push_back(pool.get());
+                           return all;
+                         }},
+        *drivers_);
   } catch (const std::runtime_error& e) { return Error{Errc::Full, e.what()}; }
   return Done{};
 }
@@ -242,7 +292,7 @@ Daemon::~Daemon() {
   manager_.reset();
   shards_.clear();
   rcu_.reset();
-  pool_.reset();
+  pools_.clear();
   if (eal_up_) eal_cleanup(options_.instance);
   if (signals_ >= 0) close(signals_);
 }

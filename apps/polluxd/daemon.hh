@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 #include <atomic>
+#include <map>
 #include <memory>
 #include <vector>
 
@@ -34,7 +35,9 @@ private:
     const WorkerEnv* env;
   };
   core::Expected<> bring_up_eal();
-  core::Expected<> make_pool();
+  core::Expected<> make_pools();
+  core::Expected<core::PacketPool> make_pool(int node) const;
+  rte_mempool* pool_near(int node);
   core::Expected<> make_manager();
   core::Expected<> start_workers();
   core::Expected<> apply_config();
@@ -47,8 +50,8 @@ private:
   std::vector<unsigned> cpus_;
   EalState eal_;
   bool eal_up_ = false;
-  int signals_ = -1;  ///< signalfd of SIGTERM and SIGINT
-  core::PacketPool pool_;
+  int signals_ = -1;                       ///< signalfd of SIGTERM and SIGINT
+  std::map<int, core::PacketPool> pools_;  ///< by NUMA node
   std::unique_ptr<core::Clock> clock_;
   std::unique_ptr<core::Rcu> rcu_;
   std::vector<std::unique_ptr<Shard>> shards_;

@@ -136,6 +136,7 @@ public:
     /// Packet buffers near a NUMA node, -1: anywhere; made when they are first asked for. None:
     /// `pool` for every node.
     std::function<rte_mempool*(int node)> pool_near = {};
+    std::function<std::vector<const rte_mempool*>()> pools = {};  ///< all; none: `pool` alone
   };
   /// @throws std::runtime_error where the tables cannot be had.
   Manager(const Limits& limits, Env env, DriverRegistry& drivers);

@@ -81,7 +81,13 @@ std::vector<UseAgainstLimit> Manager::usage() const {
   });
   const std::uint64_t tunnels =
       count(m.tunnel_list, [](const Impl::ManagedTunnel& t) { return t.used; });
-  return {{"mbufs", rte_mempool_in_use_count(m.env.pool), m.limits.mbufs},
+  std::uint64_t mbufs = 0, most = 0;
+  for (const rte_mempool* pool :
+       m.env.pools ? m.env.pools() : std::vector<const rte_mempool*>{m.env.pool}) {
+    mbufs += rte_mempool_in_use_count(pool);
+    most += pool->size;
+  }
+  return {{"mbufs", mbufs, most},
           {"interfaces", interfaces, m.limits.interfaces},
           {"routes", m.fib->used(), m.limits.routes},
           {"next_hops", m.next_hops.used(), m.limits.next_hops},
