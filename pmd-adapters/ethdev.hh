@@ -36,6 +36,7 @@ public:
 /// What a device may be asked for beside queues. Off where a driver's device says that it can, and
 /// what then arrives is of no use.
 struct Offloads {
+  bool rx_ip4_checksum = true;
   /// Off for devices that mark packets of their own host whose checksum was never computed.
   bool rx_l4_checksum = true;
   /// On: checksums and TCP segments on transmit. Many devices then send by a slower function.
@@ -60,10 +61,11 @@ struct EthdevSpec {
   std::function<rte_mempool*(int node)> pool_near;
   std::size_t frame_capacity = 0;  ///< bytes of the longest frame that arrives whole, without FCS
   Offloads offloads;
-  bool room_for_tags = false;     ///< the device counts its MTU by frames with one VLAN tag or none
-  bool gone_when_down = false;    ///< a link that was up does not come back
-  bool fixed_link = false;        ///< up as long as the device is there, whatever it says itself
-  std::function<bool()> is_gone;  ///< asked ten times a second; none: the device tells
+  bool room_for_tags = false;   ///< the device counts its MTU by frames with one VLAN tag or none
+  bool gone_when_down = false;  ///< a link that was up does not come back
+  /// The last transmit queue is not offered but polled by link(): the device sends on it by itself.
+  bool control_queue = false;
+  std::function<bool()> is_gone;             ///< asked ten times a second; none: the device tells
   std::optional<KernelInterface> interface;  ///< the kernel's, which stands behind the device
   std::vector<AttachedDevice> members;       ///< other devices that the device is made of
   std::unique_ptr<Backing> backing;          ///< none: nothing but the device

@@ -49,7 +49,7 @@ void Ethdev::ask_offloads(const rte_eth_dev_info& info, rte_eth_conf& conf) {
     conf.txmode.offloads |= wanted;
     capabilities_ |= capability;
   };
-  rx(RTE_ETH_RX_OFFLOAD_IPV4_CKSUM, POLLUX_CAP_RX_IP4_CHECKSUM);
+  if (spec_.offloads.rx_ip4_checksum) rx(RTE_ETH_RX_OFFLOAD_IPV4_CKSUM, POLLUX_CAP_RX_IP4_CHECKSUM);
   if (spec_.offloads.rx_l4_checksum) rx(kRxL4, POLLUX_CAP_RX_L4_CHECKSUM);
   if (spec_.offloads.scatter && spec_.mtu > max_mtu()) {
     rx(RTE_ETH_RX_OFFLOAD_SCATTER, POLLUX_CAP_RX_SCATTER);

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// An interface of the kernel that comes with the port and goes with it: its host's own way in.
+#include <fmt/format.h>
+#include <net/if.h>
+
+#include "pmd-adapters/driver.hh"
+
+namespace pmd {
+namespace {
+// DPDK's driver keeps a chain of so many packet buffers for every queue, and reads one frame into
+// it: enough for the longest MTU that interfaces of the kernel commonly have.
+constexpr std::size_t kLongestFrame = 9216;
+constexpr std::uint16_t kMaxQueues = 16;  // RTE_PMD_TAP_MAX_QUEUES of DPDK
+
+constexpr pollux_option kOptions[] = {
+    {"iface", POLLUX_OPTION_STRING, "",
+     "what the kernel is to call it; empty: tap and a number of its choice"},
+    {"remote", POLLUX_OPTION_STRING, "",
+     "interface of the kernel whose packets go through the port, by tc rules"},
+    {"mac", POLLUX_OPTION_STRING, "", "address of this end; none: at random"},
+    {"queues", POLLUX_OPTION_UINT, "0", "queues; 0: one per worker"},
+};
+
+/// The interface by its number in the kernel: another may get its name.
+class Tap {
+public:
+  explicit Tap(std::string name) : name_{std::move(name)} {}
+  bool is_gone() {
+    const unsigned now = if_nametoindex(name_.c_str());
+    if (index_ == 0) index_ = now;
+    return now == 0 || now != index_;
+  }
+
+private:
+  std::string name_;
+  unsigned index_ = 0;
+};
+
+std::string free_name() {
+  for (unsigned n = 0;; ++n)
+    if (std::string name = fmt::format("tap{}", n); if_nametoindex(name.c_str()) == 0) return name;
+}
+
+Outcome<> check_name(const char* option, const std::string& name) {
+  if (!name.empty() && name.size() < IFNAMSIZ) return core::Done{};
+  return Failure{EINVAL, fmt::format("{} '{}' is not an interface name: 1 to {} characters", option,
+                                     name, IFNAMSIZ - 1)};
+}
+
+Outcome<EthdevSpec> plan(const Request& r) {
+  const std::string asked = r.text("iface"), remote = r.text("remote");
+  const std::string name = asked.empty() ? free_name() : asked;
+  if (auto done = check_name("iface", name); !done) return done.error();
+  if (if_nametoindex(name.c_str()) != 0)
+    return Failure{EEXIST, fmt::format("interface '{}' exists already", name)};
+  if (!remote.empty()) {
+    if (auto done = check_name("remote", remote); !done) return done.error();
+    if (if_nametoindex(remote.c_str()) == 0)
+      return Failure{ENODEV, fmt::format("no interface '{}' in this network namespace", remote)};
+  }
+  const auto mac = mac_argument(r);
+  if (!mac) return mac.error();
+  const auto queues = queues_option(r, kMaxQueues);
+  if (!queues) return queues.error();
+
+  EthdevSpec spec;
+  spec.devargs = fmt::format("net_tap_{},iface={}{}{}", r.name(), name,
+                             remote.empty() ? "" : ",remote=" + remote, *mac);
+  spec.device = name;
+  spec.queues = *queues;
+  spec.mtu = r.mtu();
+  spec.pool = r.pool();
+  spec.frame_capacity = buffer_capacity(r.pool());
+  spec.rx_descriptors = static_cast<std::uint16_t>(kLongestFrame / spec.frame_capacity + 1);
+  spec.is_gone = [tap = std::make_shared<Tap>(name)] { return tap->is_gone(); };
+  // It would be computed by a processor for every packet.
+  spec.offloads.rx_ip4_checksum = spec.offloads.rx_l4_checksum = false;
+  return spec;
+}
+
+constexpr pollux_driver kDriver = make_driver<plan>(
+    "tap", "an interface of the kernel that comes and goes with the port", kOptions);
+}  // namespace
+}  // namespace pmd
+
+POLLUX_DRIVER_EXPORT const pollux_driver* pollux_driver_entry(void) {
+  return &pmd::kDriver;
+}
