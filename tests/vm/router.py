@@ -29,9 +29,9 @@ class Model:
 
 
 MODELS = [
-    Model("virtio-net-pci", "dpdk", "devargs", "disable-legacy=on,iommu_platform=on"),
-    Model("e1000", "dpdk", "devargs"),
-    Model("e1000e", "dpdk", "devargs"),
+    Model("virtio-net-pci", "virtio", "pci", "disable-legacy=on,iommu_platform=on"),
+    Model("e1000", "intel", "pci"),
+    Model("e1000e", "intel", "pci"),
     Model("vmxnet3", "dpdk", "devargs"),
 ]
 
