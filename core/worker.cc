@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "core/worker.hh"
 
+#include "core/observation.hh"
+
 namespace core {
 void Worker::drop(rte_mbuf* m, DropReason why) noexcept {
   drops[static_cast<std::size_t>(why)].add(1);
@@ -11,6 +13,8 @@ void Worker::drop(rte_mbuf* m, DropReason why) noexcept {
 
 void Worker::consume(rte_mbuf* m) noexcept {
   consumed.add(1);
+  if (observation != nullptr) [[unlikely]]
+    observe_consume(*this, m);
   rte_pktmbuf_free(m);
 }
 
@@ -19,7 +23,11 @@ void send(Worker& w, const Interface& out, std::uint16_t queue, Burst& packets) 
   std::uint64_t bytes = 0;
   for (const rte_mbuf* m : packets.packets()) bytes += m->pkt_len;
   packets.give([&](rte_mbuf** slots, std::uint16_t n) {
+    if (w.observation != nullptr) [[unlikely]]
+      observe_transmit(w, out, queue, {slots, n});
     const std::uint16_t sent = out.tx(out.port, queue, slots, n);
+    if (w.observation != nullptr) [[unlikely]]
+      observe_transmitted(w, out, {slots, n}, sent);
     for (std::uint16_t i = sent; i < n; ++i) {
       bytes -= slots[i]->pkt_len;
       w.drop(slots[i], DropReason::TxQueueFull);
@@ -31,6 +39,8 @@ void send(Worker& w, const Interface& out, std::uint16_t queue, Burst& packets) 
 void hand_over(Worker& w, const Interface& out, std::uint16_t owner,
                std::span<rte_mbuf* const> packets) noexcept {
   HandoffRing& ring = *w.handoff_to[owner];
+  if (w.observation != nullptr) [[unlikely]]
+    for (const rte_mbuf* m : packets) observe_hand_over(w, m, owner);
   for (rte_mbuf* m : packets)
     if (!ring.push({m, out.id, HandedPacket::Kind::Frame})) w.drop(m, DropReason::HandoffFull);
 }

@@ -3,6 +3,7 @@
 #include <array>
 
 #include "core/mbuf.hh"
+#include "core/observation.hh"
 #include "crypto/esp_batch.hh"
 #include "crypto/ipsec.hh"
 #include "crypto/sa_slot.hh"
@@ -99,6 +100,15 @@ Verdict open(MbEngine& engine, const Inbound& p) noexcept {
   return {};
 }
 
+/// Takes the failed decryption back, so that who watches sees the packet as it came: in counter
+/// mode the same key stream once more.
+void undo_open(MbEngine& engine, const Inbound& p) noexcept {
+  const GcmNonce nonce{p.sa->salt, load_native64(p.esp + EspView::kHeaderLen)};
+  std::array<std::uint8_t, EspView::kIcvLen> unused;
+  engine.seal(p.sa->algorithm, p.sa->key, nonce, Bytes{p.esp, EspView::kHeaderLen}, p.text(),
+              unused.data());
+}
+
 /// Step 6. Only now may the window move. It is asked again: the same number may have come twice in
 /// this burst, or by another worker.
 void take_numbers(Inbound* first, Inbound* last) noexcept {
@@ -147,7 +157,8 @@ Verdict judge_inner(const Tunnel& tunnel, Inbound& p) noexcept {
 rte_mbuf* decapsulate(const Inbound& p) noexcept {
   core::strip_front(*p.m, static_cast<std::uint16_t>(p.outer_len + kEspFrontLen));
   core::keep_front(*p.m, p.inner_len);
-  p.m->ol_flags &= RTE_MBUF_F_INDIRECT | RTE_MBUF_F_EXTERNAL;  // these two say who owns the buffer
+  // What stays says who owns the buffer, and who watches the packet.
+  p.m->ol_flags &= RTE_MBUF_F_INDIRECT | RTE_MBUF_F_EXTERNAL | core::kMarkedFlag;
   p.m->packet_type = 0;
   return p.m;
 }
@@ -190,6 +201,8 @@ void esp_input(core::Worker& w, EspShard& shard, const IpsecConfig& config, core
   if (config.sas == nullptr) return w.drop_all(in, DropReason::EspNoSa);
   const auto drop = [&](const Inbound& p, DropReason why) {
     if (p.sa != nullptr) count_dropped(shard.sa[p.sa->id], why);
+    if (why == DropReason::EspBadIcv && w.observation != nullptr) [[unlikely]]
+      undo_open(*shard.engine, p);
     w.drop(p.m, why);
   };
   Batch batch;
@@ -202,6 +215,10 @@ void esp_input(core::Worker& w, EspShard& shard, const IpsecConfig& config, core
   batch.sift([&](Inbound& p) { return judge_inner(config.tunnels[p.sa->tunnel], p); }, drop);
   batch.for_each_run(
       [&](const Inbound* first, const Inbound* last) { count_passed(w, shard, first, last); });
-  for (const Inbound& p : batch) inner.push(decapsulate(p));
+  for (const Inbound& p : batch) {
+    inner.push(decapsulate(p));
+    if (w.observation != nullptr) [[unlikely]]
+      core::observe_tunnel(w, p.interface, core::Direction::In, p.m);
+  }
 }
 }  // namespace crypto

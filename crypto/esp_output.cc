@@ -2,6 +2,7 @@
 #include <cstring>
 
 #include "core/mbuf.hh"
+#include "core/observation.hh"
 #include "crypto/esp_batch.hh"
 #include "crypto/ipsec.hh"
 #include "crypto/sa_slot.hh"
@@ -66,6 +67,8 @@ void find_sas(core::Worker& w, const IpsecConfig& config, core::NotedBurst<std::
       w.drop(m, DropReason::EspNoOutboundSa);
       continue;
     }
+    if (w.observation != nullptr) [[unlikely]]
+      core::observe_tunnel(w, config.tunnels[t].interface, core::Direction::Out, m);
     if (sa != fetched) sa->prefetch();
     fetched = sa;
     const Bytes inner = core::front_bytes(*m);
@@ -156,7 +159,14 @@ void count(core::Worker& w, EspShard& shard, const Outbound* first, const Outbou
 void esp_output(core::Worker& w, EspShard& shard, const IpsecConfig& config,
                 core::NotedBurst<std::uint16_t>& in, core::Burst& outer) noexcept {
   w.enter(core::Stage::EspOutput, in.packets());
-  const auto drop = [&w](const Outbound& p, DropReason why) { w.drop(p.m, why); };
+  const auto drop = [&w](const Outbound& p, DropReason why) {
+    if (p.outer != nullptr) {
+      // As it came: what make_room() has added is not written yet.
+      core::strip_front(*p.m, kFrontLen);
+      core::keep_front(*p.m, p.inner_len);
+    }
+    w.drop(p.m, why);
+  };
   Batch batch;
   find_sas(w, config, in, batch);
   batch.sift(make_room, drop);

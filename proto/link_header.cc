@@ -2,6 +2,7 @@
 #include "proto/link_header.hh"
 
 #include "core/mbuf.hh"
+#include "core/observation.hh"
 
 namespace proto {
 void push_link_header(rte_mbuf& m, const core::Interface& out, const core::MacAddress& dst,
@@ -24,6 +25,8 @@ void send_frames(core::Worker& w, const core::InterfaceTable& interfaces, core::
   std::uint64_t bytes = 0;
   for (const rte_mbuf* m : frames) bytes += m->pkt_len;
   w.interface[id].tx.add(frames.size(), bytes);
+  if (w.observation != nullptr) [[unlikely]]
+    core::observe_vlan_transmit(w, out, frames);
   core::transmit(w, interfaces, out.port_id, frames);
 }
 }  // namespace proto

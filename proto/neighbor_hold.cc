@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "proto/neighbor_hold.hh"
 
+#include "core/observation.hh"
+
 namespace proto {
 void NeighborHold::push(core::Worker& w, const HeldPacket& packet) noexcept {
   std::size_t waiting = 0;
@@ -16,6 +18,8 @@ void NeighborHold::push(core::Worker& w, const HeldPacket& packet) noexcept {
             .interface = packet.interface,
             .address = packet.gateway,
             .at_us = w.now_us});
+  if (w.observation != nullptr) [[unlikely]]
+    core::observe_hold(w, packet.m);
   packets_[size_] = packet;
   set_size(size_ + 1);
 }

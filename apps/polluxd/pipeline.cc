@@ -5,6 +5,7 @@
 #include <array>
 #include <span>
 
+#include "core/observation.hh"
 #include "proto/arp_input.hh"
 #include "proto/ether_input.hh"
 #include "proto/ether_output.hh"
@@ -94,6 +95,8 @@ void vlan_path(Shard& s, const StackConfig& config, const core::Interface& in, B
       packets[others++] = packets[i];
     }
     n = others;
+    if (s.worker.observation != nullptr) [[unlikely]]
+      core::observe_receive(s.worker, config.interfaces[id], same.packets());
     input_path(s, config, config.interfaces[id], same, tags + 1);
   }
 }
@@ -156,6 +159,8 @@ std::uint32_t handoff_path(Shard& s, const StackConfig& config) noexcept {
     for (; n < handed.size() && ring->pop(handed[n]); ++n) packets[n] = handed[n].m;
     if (n == 0) continue;
     w.enter(core::Stage::HandoffInput, std::span{packets}.first(n));
+    if (w.observation != nullptr) [[unlikely]]
+      core::observe_handoff(w, std::span{handed}.first(n));
     taken += static_cast<std::uint32_t>(n);
 
     Burst own, received;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
+#include <memory>
 #include <vector>
 
 #include "core/interface.hh"
@@ -15,6 +16,7 @@ struct StackConfig {
   std::vector<std::vector<core::RxQueue>> rx_queues;  ///< by worker index
   proto::Ip4Config ip4;
   crypto::IpsecConfig ipsec;
+  std::shared_ptr<const core::Observation> observation;  ///< null: nobody watches
 };
 
 /// All state of one worker.

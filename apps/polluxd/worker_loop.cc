@@ -7,6 +7,7 @@
 
 #include <algorithm>
 
+#include "core/observation.hh"
 #include "proto/rss.hh"
 
 namespace polluxd {
@@ -20,6 +21,8 @@ std::uint32_t poll(Shard& s, const StackConfig& config, core::RxQueue q) noexcep
       [&](rte_mbuf** slots, std::uint16_t room) { return in.rx(in.port, q.queue, slots, room); });
   if (rx.empty()) return 0;
   const std::uint32_t n = rx.size();
+  if (s.worker.observation != nullptr) [[unlikely]]
+    core::observe_receive(s.worker, in, rx.packets());
   if (in.spread) proto::rss(s.worker, in, rx);
   if (!rx.empty()) input_path(s, config, in, rx);
   return n;
@@ -63,6 +66,7 @@ private:
 
 /// Lets go of all that is held, sends all that is queued.
 void drain(Shard& s, const StackConfig& config) noexcept {
+  s.worker.observation = config.observation.get();
   while (handoff_path(s, config) != 0) {}
   s.ip4.hold.review([&](const proto::HeldPacket& p) {
     s.worker.drop(p.m, core::DropReason::WorkerStopping);
@@ -73,6 +77,7 @@ void drain(Shard& s, const StackConfig& config) noexcept {
 }  // namespace
 
 std::uint32_t run_once(Shard& s, const StackConfig& config) noexcept {
+  s.worker.observation = config.observation.get();
   held_path(s, config);  // first: what waited leaves before what comes after it
   std::uint32_t moved = 0;
   for (const core::RxQueue q : config.rx_queues[s.worker.index]) moved += poll(s, config, q);
