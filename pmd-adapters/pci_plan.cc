@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 #include <rte_dev.h>
+#include <rte_eal.h>
 #include <rte_ethdev.h>
 
 #include <cerrno>
@@ -31,6 +32,11 @@ Outcome<EthdevSpec> plan_pci(const Request& r, const PciDevice& device) {
   if (is_pci_in_use(device.address))
     return Failure{EBUSY, fmt::format("{}: the device is in use", device.address)};
   if (const std::string why = device.obstacle(); !why.empty()) return Failure{EBUSY, why};
+  if (device.kernel_driver != "vfio-pci" && rte_eal_iova_mode() != RTE_IOVA_PA)
+    return Failure{EBUSY, fmt::format("{}: bound to {} it needs hugepages, and polluxd began with "
+                                      "too few of them or before it was bound; bind it to "
+                                      "vfio-pci, or start polluxd anew with both",
+                                      device.address, device.kernel_driver)};
   EthdevSpec spec;
   if (auto done = plan_queues(r, spec); !done) return done.error();
   spec.devargs = spec.device = device.address;

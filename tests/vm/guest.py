@@ -96,6 +96,7 @@ class Guest:
         """`hugepages`: of 2 MiB. `arguments`: further ones of QEMU's."""
         self.name, self.nics = name, nics
         self.log_file = LOGS / f"vm-{name}.log"
+        self._qemu_log = LOGS / f"vm-{name}.qemu.log"
         self.wires, self._inherited = [], []
         self._process = None
         for needed in ("vmlinux", "initrd.cpio"):
@@ -151,10 +152,11 @@ class Guest:
                         f"{properties}")
 
     def _start(self, argv):
-        self._process = subprocess.Popen(
-            ["qemu-system-x86_64", *map(str, argv)], stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True,
-            pass_fds=[s.fileno() for s in self._inherited], preexec_fn=die_with_parent)
+        with self._qemu_log.open("wb") as log:
+            self._process = subprocess.Popen(
+                ["qemu-system-x86_64", *map(str, argv)], stdin=subprocess.DEVNULL, stdout=log,
+                stderr=log, start_new_session=True, preexec_fn=die_with_parent,
+                pass_fds=[s.fileno() for s in self._inherited])
         for end in self._inherited:
             end.close()
 
@@ -173,7 +175,7 @@ class Guest:
     def _check_alive(self):
         if self._process.poll() is not None:
             raise LabError(f"QEMU of {self.name} ended with status {self._process.returncode}: "
-                           f"{self._process.stderr.read().decode(errors='replace')}\n"
+                           f"{self._qemu_log.read_text(errors='replace')}\n"
                            f"{self.log_tail()}")
 
     def log_text(self):

@@ -26,13 +26,22 @@ def run(*argv, **keywords):
     return subprocess.run([str(a) for a in argv], check=True, **keywords)
 
 
+def newest_kernel():
+    """Name of the package that PACKAGE stands for, or None."""
+    listed = subprocess.run(["apt-cache", "depends", PACKAGE], capture_output=True, text=True).stdout
+    found = re.search(r"Depends: (linux-image-\S+)", listed)
+    return found and found[1]
+
+
 def fetch_kernel(folder):
     """Downloads the kernel's package, without installing it, and unpacks it into `folder`."""
-    listed = run("apt-cache", "depends", PACKAGE, stdout=subprocess.PIPE, text=True).stdout
-    package = re.search(r"Depends: (linux-image-\S+)", listed)
-    if not package:
+    package = newest_kernel()
+    if package is None:  # the lists may be missing, as in a fresh container
+        run("apt-get", "-q", "update")
+        package = newest_kernel()
+    if package is None:
         sys.exit(f"image: {PACKAGE} depends on no kernel; is this Debian?")
-    run("apt-get", "-q", "-o", "APT::Sandbox::User=root", "download", package[1], cwd=folder)
+    run("apt-get", "-q", "-o", "APT::Sandbox::User=root", "download", package, cwd=folder)
     deb = next(folder.glob("*.deb"))
     run("dpkg-deb", "-x", deb, folder)
     deb.unlink()

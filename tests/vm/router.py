@@ -37,11 +37,12 @@ MODELS = [
 
 
 class Router:
-    def __init__(self, model, binding):
+    def __init__(self, model, binding, name=None, **guest_options):
         self.model, self.binding = model, binding
         iommu = binding == "vfio-pci"
         nic = Nic(model.nic, properties=model.iommu_properties if iommu else "")
-        self.guest = Guest(f"{model.nic}-{binding}", [nic] * PORTS, iommu=iommu)
+        self.guest = Guest(name or f"{model.nic}-{binding}", [nic] * PORTS, iommu=iommu,
+                           **guest_options)
         try:
             self._addresses = [self.guest.bind(i, binding) for i in range(PORTS)]
             self.hops = [Hop(wire, f"02:00:00:00:{i + 1:02x}:02", mac(i), f"10.{i + 1}.0")
@@ -94,17 +95,15 @@ class Router:
             return re.search(r"^READY\b", said, re.MULTILINE)
 
         wait_for(ready, "READY of polluxd", START_S)
-        for i in range(PORTS):
-            self.wait_for_link(i, True)
+        self.wait_for_links(**{f"p{i}": True for i in range(PORTS)})
 
-    def restart(self, signal):
-        """Ends polluxd by a signal and starts it anew. Returns the status with which it ended."""
+    def stop(self, signal="TERM"):
+        """Ends polluxd. Returns its status."""
         before = len(self.guest.log_text())
         self.guest.run(f"kill -{signal} $(cat {PID})")
         ended = wait_for(lambda: re.search(r"^polluxd ended with status (\d+)",
                                            self.guest.log_text()[before:], re.MULTILINE),
                          f"polluxd to end by SIG{signal}")
-        self.start()
         return int(ended[1])
 
     def plx(self, *words):
@@ -112,33 +111,36 @@ class Router:
         text = self.guest.run(shlex.join([program("plx"), "-j", *map(str, words)]))[1]
         return json.loads(text) if text.strip() else None
 
-    def api(self, method, **params):
-        """One call of polluxd's API."""
-        request = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params})
+    def api(self, *calls):
+        """Calls of polluxd's API, (method, parameters) each, in one batch. Returns their results."""
+        batch = json.dumps([{"jsonrpc": "2.0", "id": n, "method": method, "params": params}
+                            for n, (method, params) in enumerate(calls)])
         script = ("import socket, sys; s = socket.socket(socket.AF_UNIX); "
                   "s.connect('/run/pollux/0.sock'); s.sendall(sys.argv[1].encode() + b'\\n'); "
                   "print(s.makefile().readline())")
-        answer = json.loads(self.guest.run(shlex.join(["/usr/bin/python3", "-c", script,
-                                                       request]))[1])
-        if "error" in answer:
-            raise LabError(f"{method} {params}: {answer['error']['message']}")
-        return answer["result"]
+        text = self.guest.run(shlex.join(["/usr/bin/python3", "-S", "-c", script, batch]))[1]
+        answers = {answer["id"]: answer for answer in json.loads(text)}
+        for n, (method, params) in enumerate(calls):
+            if "error" in answers[n]:
+                raise LabError(f"{method} {params}: {answers[n]['error']['message']}")
+        return [answers[n]["result"] for n in range(len(calls))]
 
     def create(self, i):
         """Port `i` anew, as the configuration has it."""
-        self.api("interface.create", **self.interface(i), addresses=[self.address(i)])
-        self.api("arp.add", **self.neighbor(i))
+        self.api(("interface.create", {**self.interface(i), "addresses": [self.address(i)]}),
+                 ("arp.add", self.neighbor(i)))
 
     def packets(self):
         """{interface: (received, sent)}."""
         return {x["name"]: (x["rx"]["packets"], x["tx"]["packets"])
                 for x in self.plx("stats", "--interfaces")}
 
-    def link(self, i):
-        return next(x["link"] for x in self.plx("ifconfig") if x["name"] == f"p{i}")
+    def wait_for_links(self, **up):
+        """`p1=False`: until p1's link is down."""
+        def links():
+            return {x["name"]: x["link"] for x in self.plx("ifconfig")}
 
-    def wait_for_link(self, i, up):
-        wait_for(lambda: self.link(i) is up, f"the link of p{i} to be {'up' if up else 'down'}")
+        wait_for(lambda: up.items() <= links().items(), f"links to be {up}")
 
     def drops(self):
         """{reason: packets} of every reason that has counted."""

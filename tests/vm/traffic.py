@@ -50,7 +50,8 @@ class Hop:
 
 
 class Flow:
-    """From a host behind one hop to one behind another, of the frame sizes given, in turn."""
+    """From a host behind one hop to one behind another, of the frame sizes given, in turn; a VLAN
+    tag comes on top."""
 
     def __init__(self, source, target, sizes=range(MIN_FRAME, MAX_FRAME + 1), ttl=TTL,
                  dont_fragment=True, source_host=2, target_host=2):
