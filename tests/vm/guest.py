@@ -26,6 +26,7 @@ from lab import GENEROUS_S, LabError, REPOSITORY, die_with_parent, wait_for
 IMAGE = REPOSITORY / "build" / "vm"
 LOGS = REPOSITORY / "build" / "log"
 BOOT_S = 240     # generous: a busy machine emulates two CPUs on half of one
+BOOTS = 3        # on a very busy machine about one boot in fifty of QEMU 7.2's stands still
 COMMAND_S = 120
 FIRST_SLOT = 8   # the NICs are at 0000:00:08.0, 0000:00:09.0 and on
 
@@ -91,45 +92,58 @@ def tsc_khz():
     return (last - first) * 1_000_000 // (ended - begun)
 
 
+class BootHung(LabError):
+    """The kernel stands still before it has done anything for us."""
+
+
 class Guest:
     def __init__(self, name, nics, iommu=False, memory_mib=768, cpus=2, hugepages=96, arguments=()):
         """`hugepages`: of 2 MiB. `arguments`: further ones of QEMU's."""
         self.name, self.nics = name, nics
         self.log_file = LOGS / f"vm-{name}.log"
         self._qemu_log = LOGS / f"vm-{name}.qemu.log"
-        self.wires, self._inherited = [], []
-        self._process = None
         for needed in ("vmlinux", "initrd.cpio"):
             if not (IMAGE / needed).exists():
                 raise LabError(f"{IMAGE / needed} is missing: run tests/vm/image.py {IMAGE}")
         LOGS.mkdir(parents=True, exist_ok=True)
+        for left in reversed(range(BOOTS)):
+            try:
+                self._boot(iommu, memory_mib, cpus, hugepages, arguments)
+                break
+            except BootHung:
+                self.close()
+                if left == 0:
+                    raise
+                self.log_file.replace(LOGS / f"vm-{name}.hung.log")
+            except BaseException:
+                self.close()
+                raise
+
+    def _boot(self, iommu, memory_mib, cpus, hugepages, arguments):
+        self.wires, self._inherited, self._process = [], [], None
         self.log_file.write_bytes(b"")
-        try:
-            self._agent, agent = self._pair()
-            self._answers = self._agent.makefile("rb")
-            self._monitor, monitor = self._pair()
-            self._monitor.settimeout(COMMAND_S)
-            self._replies = self._monitor.makefile("r")
-            self._start([
-                "-M", "q35", "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", cpus,
-                "-m", memory_mib, "-nodefaults", "-display", "none", "-no-reboot",
-                "-serial", f"file:{self.log_file}",
-                "-kernel", IMAGE / "vmlinux", "-initrd", IMAGE / "initrd.cpio",
-                "-append", "console=ttyS0 quiet panic=-1 nokaslr mitigations=off audit=0 "
-                "no_timer_check tsc=reliable "
-                f"tsc_early_khz={tsc_khz()} hugepages={hugepages}"
-                + (" intel_iommu=on" if iommu else ""),
-                *(("-device", "intel-iommu,aw-bits=48") if iommu else ()),
-                "-fsdev", "local,id=root,path=/,security_model=none,readonly=on,multidevs=remap",
-                "-device", "virtio-9p-pci,fsdev=root,mount_tag=root",
-                "-chardev", f"socket,id=agent,fd={agent}", "-device", "virtio-serial-pci",
-                "-device", "virtserialport,chardev=agent,name=agent",
-                "-chardev", f"socket,id=qmp,fd={monitor}", "-mon", "chardev=qmp,mode=control",
-                *self._nic_arguments(), *arguments])
-            self._wait_for_boot()
-        except BaseException:
-            self.close()
-            raise
+        self._agent, agent = self._pair()
+        self._answers = self._agent.makefile("rb")
+        self._monitor, monitor = self._pair()
+        self._monitor.settimeout(COMMAND_S)
+        self._replies = self._monitor.makefile("r")
+        self._start([
+            "-M", "q35", "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", cpus,
+            "-m", memory_mib, "-nodefaults", "-display", "none", "-no-reboot",
+            "-serial", f"file:{self.log_file}",
+            "-kernel", IMAGE / "vmlinux", "-initrd", IMAGE / "initrd.cpio",
+            "-append", "console=ttyS0 quiet panic=-1 nokaslr mitigations=off audit=0 "
+            "no_timer_check tsc=reliable "
+            f"tsc_early_khz={tsc_khz()} hugepages={hugepages}"
+            + (" intel_iommu=on" if iommu else ""),
+            *(("-device", "intel-iommu,aw-bits=48") if iommu else ()),
+            "-fsdev", "local,id=root,path=/,security_model=none,readonly=on,multidevs=remap",
+            "-device", "virtio-9p-pci,fsdev=root,mount_tag=root",
+            "-chardev", f"socket,id=agent,fd={agent}", "-device", "virtio-serial-pci",
+            "-device", "virtserialport,chardev=agent,name=agent",
+            "-chardev", f"socket,id=qmp,fd={monitor}", "-mon", "chardev=qmp,mode=control",
+            *self._nic_arguments(), *arguments])
+        self._wait_for_boot()
 
     def _pair(self, kind=socket.SOCK_STREAM):
         """(our end, file descriptor of QEMU's)."""
@@ -166,6 +180,8 @@ class Guest:
             said = self.log_text()
             if "GUEST FAILED" in said:
                 raise LabError(f"guest {self.name} did not boot\n{self.log_tail()}")
+            if "soft lockup" in said:
+                raise BootHung(f"guest {self.name} hangs\n{self.log_tail()}")
             return "GUEST READY" in said
 
         wait_for(booted, f"guest {self.name} to boot", BOOT_S)

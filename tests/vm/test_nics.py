@@ -129,6 +129,35 @@ def test_link_goes_and_comes(router):
     router.assert_carries(0, 1, count=ALL_SIZES)
 
 
+def test_promiscuous_mode(router):
+    """Frames to another station: the device leaves them out unless told otherwise, and then the
+    stack does, and counts them."""
+    if "promiscuous" not in router.plx("ifconfig")[0]:
+        pytest.skip("this polluxd does not tell devices to be promiscuous")
+    a = router.hops[0]
+    foreign = bytes(Ether(src=a.station_mac, dst="02:00:00:00:00:99", type=0x88b5) / bytes(64))
+
+    def ignored(count):
+        """How many more are counted after `count` of them; traffic behind them shows they are in."""
+        before = router.drops().get("EtherNotForUs", 0)
+        for _ in range(count):
+            assert a.wire.send(foreign)
+        router.assert_carries(0, 1)
+        return router.drops().get("EtherNotForUs", 0) - before
+
+    filters = "promiscuous" in capabilities(router)
+    assert ignored(8) == (0 if filters else 8)
+    router.api(("interface.set", {"name": "p0", "promiscuous": True}))
+    assert ignored(8) == 8
+    router.api(("interface.set", {"name": "p0", "promiscuous": False}))
+    assert ignored(8) == (0 if filters else 8)
+
+
+def capabilities(router):
+    """Of p0, as nicinfo tells them."""
+    return router.api(("interface.nicinfo", {"name": "p0"}))[0][0]["capabilities"]
+
+
 def test_vlan(router):
     """Tagged frames between a VLAN of p1 and p0, up to the full MTU; an unknown tag is counted."""
     if router.model.driver == "virtio":
