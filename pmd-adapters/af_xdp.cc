@@ -36,7 +36,10 @@ constexpr pollux_option kOptions[] = {
 class XdpBacking final : public Backing {
 public:
   XdpBacking(std::unique_ptr<XdpPool> pool) : pool_{std::move(pool)} {}
-  void started() override { descriptors_.note(); }
+  Outcome<> started(std::uint16_t /*port*/) override {
+    descriptors_.note();
+    return core::Done{};
+  }
   void stopping(std::uint16_t port) override {
     pool_->drain(port);
     descriptors_.resume();

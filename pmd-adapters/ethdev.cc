@@ -2,6 +2,7 @@
 #include "pmd-adapters/ethdev.hh"
 
 #include <fmt/format.h>
+#include <rte_bus.h>
 #include <rte_dev.h>
 #include <rte_ethdev.h>
 #include <rte_mbuf.h>
@@ -40,7 +41,8 @@ Outcome<std::unique_ptr<Ethdev>> Ethdev::open(EthdevSpec spec) {
   if (auto done = dev->configure(); !done) return done.error();
   if (auto done = dev->settle_mtu(); !done) return done.error();
   if (auto done = dev->start(); !done) return done.error();
-  if (dev->spec_.backing) dev->spec_.backing->started();
+  if (dev->spec_.backing)
+    if (auto done = dev->spec_.backing->started(dev->id_); !done) return done.error();
   return dev;
 }
 
@@ -58,6 +60,7 @@ Outcome<> Ethdev::configure() {
     return failure("ask the device what it can do", result);
 
   bus_name_ = rte_dev_name(info.device);
+  is_pci_ = std::string_view{rte_bus_name(rte_dev_bus(info.device))} == "pci";
   rx_queues_ = std::min(spec_.queues, info.max_rx_queues);
   tx_queues_ = std::min(spec_.queues, info.max_tx_queues);
   rte_eth_conf conf{};
@@ -133,15 +136,23 @@ Outcome<> Ethdev::set_mtu(std::uint16_t mtu) {
   if (mtu > max_mtu())
     return Failure{EMSGSIZE, fmt::format("{}: MTU {} is beyond the {} that a packet buffer holds",
                                          spec_.device, mtu, max_mtu())};
-  if (spec_.interface) {
-    if (auto done = spec_.interface->set_mtu(mtu); !done) return done.error();
-  } else if (const int result = rte_eth_dev_set_mtu(id_, device_mtu(mtu)); result != 0) {
-    // Devices without the call carry what they were configured for.
-    if (result != -ENOTSUP || mtu > kDefaultMtu)
-      return failure(fmt::format("set MTU {}", mtu).c_str(), result);
-  }
-  mtu_ = mtu;
-  return core::Done{};
+  // Cards take another MTU at rest only: some refuse otherwise, some start anew by themselves.
+  const bool rest = started_ && is_pci_;
+  if (rest)
+    if (const int result = rte_eth_dev_stop(id_); result != 0) return failure("stop", result);
+  auto changed = change_mtu(mtu);
+  if (changed) mtu_ = mtu;
+  if (rest)
+    if (const int result = rte_eth_dev_start(id_); result != 0) return failure("start", result);
+  return changed;
+}
+
+Outcome<> Ethdev::change_mtu(std::uint16_t mtu) {
+  if (spec_.interface) return spec_.interface->set_mtu(mtu);
+  const int result = rte_eth_dev_set_mtu(id_, device_mtu(mtu));
+  // Devices without the call carry what they were configured for.
+  if (result == 0 || (result == -ENOTSUP && mtu <= kDefaultMtu)) return core::Done{};
+  return failure(fmt::format("set MTU {}", mtu).c_str(), result);
 }
 
 Outcome<> Ethdev::start() {
@@ -154,7 +165,7 @@ Outcome<> Ethdev::start() {
   if (filters != 0 && filters != -ENOTSUP) return failure("leave promiscuous mode", filters);
   if (filters == 0 && rte_eth_promiscuous_get(id_) == 0) capabilities_ |= POLLUX_CAP_PROMISCUOUS;
   capabilities_ |= multicast_capability();
-  return core::Done{};
+  return take_all_vlans();
 }
 
 Ethdev::~Ethdev() {

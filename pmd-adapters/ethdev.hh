@@ -27,8 +27,11 @@ public:
   Backing(const Backing&) = delete;
   Backing& operator=(const Backing&) = delete;
   virtual ~Backing() = default;
-  /// Called once the device runs.
-  virtual void started() {}
+  /// Called once the device runs. @param port  DPDK's number of it. @return why it is of no use.
+  virtual Outcome<> started(std::uint16_t port) {
+    (void)port;
+    return core::Done{};
+  }
   /// Called before a running device stops. @param port  DPDK's number of it.
   virtual void stopping(std::uint16_t port) { (void)port; }
 };
@@ -47,6 +50,8 @@ struct Offloads {
   bool scatter = false;
   /// The device tells of its link by interrupts, and in no other way.
   bool link_interrupts = false;
+  /// The device drops every VLAN that it was not told of: it is told of all, for the stack judges.
+  bool vlan_filter = false;
 };
 
 /// What a driver wants of DPDK, after it has read its options.
@@ -106,6 +111,8 @@ private:
   Outcome<> configure();
   Outcome<> set_up_queues(int socket, std::uint16_t rx_descriptors, std::uint16_t tx_descriptors);
   Outcome<> settle_mtu();
+  Outcome<> change_mtu(std::uint16_t mtu);
+  Outcome<> take_all_vlans();
   Outcome<> start();
   void watch_removal();
   void unwatch_removal() noexcept;
@@ -123,6 +130,7 @@ private:
   // The port number comes first: all that rx and tx read.
   std::uint16_t id_ = 0;
   bool started_ = false, was_up_ = false;
+  bool is_pci_ = false;
   std::uint16_t rx_queues_ = 0, tx_queues_ = 0, mtu_ = 0;
   std::uint32_t capabilities_ = 0;  ///< of enum pollux_capability, as configured
   std::vector<std::uint8_t> rss_key_;

@@ -51,6 +51,7 @@ void Ethdev::ask_offloads(const rte_eth_dev_info& info, rte_eth_conf& conf) {
   };
   if (spec_.offloads.rx_ip4_checksum) rx(RTE_ETH_RX_OFFLOAD_IPV4_CKSUM, POLLUX_CAP_RX_IP4_CHECKSUM);
   if (spec_.offloads.rx_l4_checksum) rx(kRxL4, POLLUX_CAP_RX_L4_CHECKSUM);
+  if (spec_.offloads.vlan_filter) rx(RTE_ETH_RX_OFFLOAD_VLAN_FILTER, 0);
   if (spec_.offloads.scatter && spec_.mtu > max_mtu()) {
     rx(RTE_ETH_RX_OFFLOAD_SCATTER, POLLUX_CAP_RX_SCATTER);
     tx(RTE_ETH_TX_OFFLOAD_MULTI_SEGS, POLLUX_CAP_TX_CHAINED);
@@ -80,6 +81,17 @@ void Ethdev::ask_rss(const rte_eth_dev_info& info, rte_eth_conf& conf) {
   conf.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
   conf.rx_adv_conf.rss_conf = {rss_key_.data(), info.hash_key_size, types};
   capabilities_ |= POLLUX_CAP_RSS;
+}
+
+Outcome<> Ethdev::take_all_vlans() {
+  constexpr std::uint16_t kMaxVlan = 4094;
+  if (!spec_.offloads.vlan_filter) return core::Done{};
+  for (std::uint16_t vlan = 0; vlan <= kMaxVlan; ++vlan)
+    if (const int result = rte_eth_dev_vlan_filter(id_, vlan, 1); result != 0) {
+      if (result == -ENOTSUP || result == -ENOSYS) break;  // it has no filter
+      return failure("open the VLAN filter", result);
+    }
+  return core::Done{};
 }
 
 void Ethdev::watch_removal() {

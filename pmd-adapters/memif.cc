@@ -93,6 +93,7 @@ Outcome<EthdevSpec> plan(const Request& r) {
   spec.mtu = r.mtu();
   spec.pool = r.pool();
   spec.backing = std::make_unique<MemifBacking>();
+  spec.gone_when_down = r.text("role") == "client";  // DPDK's driver does not call a server again
   // A longer frame comes in several buffers of the ring, and is chained.
   spec.frame_capacity = std::min<std::size_t>(r.number("bsize"), buffer_capacity(r.pool()));
   return spec;

@@ -57,6 +57,18 @@ Outcome<> make_way_for_socket(const std::string& option, const std::string& path
   return core::Done{};
 }
 
+OwnedDescriptor::~OwnedDescriptor() {
+  if (fd_ >= 0) close(fd_);
+}
+
+OwnedDescriptor call_socket(const std::string& path, int type) noexcept {
+  const sockaddr_un address = address_of(path);
+  const int fd = socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
+  if (fd < 0 || connect(fd, generic(address), sizeof address) == 0) return OwnedDescriptor{fd};
+  close(fd);
+  return OwnedDescriptor{-1};
+}
+
 bool answers(const std::string& path, int type) noexcept {
   const int error = try_connect(path, type);
   // EAGAIN: its queue of connections is full. EPROTOTYPE: a server of another kind.

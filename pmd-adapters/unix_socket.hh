@@ -17,6 +17,22 @@ Outcome<> check_socket_path(const std::string& option, const std::string& path);
 /// @param type  SOCK_STREAM or SOCK_SEQPACKET.  @return done | EADDRINUSE (somebody answers).
 Outcome<> make_way_for_socket(const std::string& option, const std::string& path, int type);
 
+/// A descriptor that is closed when it goes.
+class OwnedDescriptor {
+public:
+  explicit OwnedDescriptor(int fd) noexcept : fd_{fd} {}
+  OwnedDescriptor(OwnedDescriptor&& other) noexcept : fd_{std::exchange(other.fd_, -1)} {}
+  OwnedDescriptor& operator=(OwnedDescriptor&&) = delete;
+  ~OwnedDescriptor();
+  explicit operator bool() const noexcept { return fd_ >= 0; }
+
+private:
+  int fd_;
+};
+
+/// A connection to whoever listens at `path`, or none.
+[[nodiscard]] OwnedDescriptor call_socket(const std::string& path, int type) noexcept;
+
 /// True when somebody answers at `path`; that one sees a connection which is closed at once.
 bool answers(const std::string& path, int type) noexcept;
 

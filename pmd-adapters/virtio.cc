@@ -29,6 +29,8 @@ Outcome<EthdevSpec> plan(const Request& r) {
   // Packets of another guest on the same host come with a checksum to be computed, by the next
   // device that sends them; what is to be forwarded needs one.
   if (spec) spec->offloads.rx_l4_checksum = false;
+  // A device that can filter VLANs does so once it is driven by somebody who knows of it.
+  if (spec) spec->offloads.vlan_filter = true;
   return spec;
 }
 

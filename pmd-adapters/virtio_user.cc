@@ -2,14 +2,12 @@
 // The guest's end of a virtio device, without a guest: its peer is a vhost-user backend, such as a
 // virtual switch, on a Unix socket.
 #include <fmt/format.h>
-#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <bit>
 #include <chrono>
 #include <condition_variable>
-#include <map>
 #include <memory>
 #include <mutex>
 #include <thread>
@@ -31,33 +29,19 @@ constexpr pollux_option kOptions[] = {
     {"mac", POLLUX_OPTION_STRING, "", "address of this end; none: at random"},
 };
 
-/// DPDK's driver waits for its first backend without end, in the thread that opens the port. So a
-/// socket of ours listens in its place until a backend has been there; it is told to come again,
-/// and the driver's socket is the one that it then finds.
-class Waiting {
-public:
-  /// @return ENODEV: nobody has come yet.
-  Outcome<> look(const std::string& path) {
-    using namespace std::chrono_literals;
-    Listener& at = listeners_[path];
-    if (!at) {
-      auto made = listen_at("path", path, SOCK_STREAM);
-      if (!made) {
-        listeners_.erase(path);
-        return made.error();
-      }
-      at = std::make_unique<ListeningSocket>(std::move(*made));
-    }
-    if (!at->has_caller(200ms))
-      return Failure{ENODEV, fmt::format("path {}: no backend has connected yet", path)};
-    listeners_.erase(path);  // hangs up
-    return core::Done{};
-  }
+// Backends that look for their server, DPDK's among them, do so every second.
+constexpr std::chrono::milliseconds kCallers_ms{1200}, kReturn_ms{3000};
 
-private:
-  using Listener = std::unique_ptr<ListeningSocket>;
-  std::map<std::string, Listener> listeners_;
-};
+/// DPDK's driver waits for its first backend without end, in the thread that opens the port. So a
+/// socket of ours listens in its place until a backend calls; that one is hung up on, and the
+/// driver's socket is what it finds when it calls again.
+/// @return ENODEV: nobody calls.
+Outcome<> await_caller(const std::string& path) {
+  const auto socket = listen_at("path", path, SOCK_STREAM);
+  if (!socket) return socket.error();
+  if (socket->has_caller(kCallers_ms)) return core::Done{};
+  return Failure{ENODEV, fmt::format("path {}: no backend connects", path)};
+}
 
 /// Ends the driver's wait by calling itself, if the backend does not come again.
 class Caller final : public Backing {
@@ -65,7 +49,10 @@ public:
   explicit Caller(std::string path)
       : path_{std::move(path)}, thread_{[this](const std::stop_token& stop) { run(stop); }} {}
   ~Caller() override { stop(); }
-  void started() override { stop(); }
+  Outcome<> started(std::uint16_t /*port*/) override {
+    stop();
+    return core::Done{};
+  }
   void stopping(std::uint16_t /*port*/) override { core::settle_interrupt_thread(); }
 
 private:
@@ -74,13 +61,11 @@ private:
     if (thread_.joinable()) thread_.join();
   }
   void run(const std::stop_token& stop) {
-    using namespace std::chrono_literals;
     std::mutex lock;
     std::unique_lock hold{lock};
     std::condition_variable_any wake;
-    // A backend tries again every second.
-    if (!wake.wait_for(hold, stop, 3s, [] { return false; }) && !stop.stop_requested())
-      (void)answers(path_, SOCK_STREAM);
+    (void)wake.wait_for(hold, stop, kReturn_ms, [] { return false; });
+    if (!stop.stop_requested()) (void)answers(path_, SOCK_STREAM);
   }
   std::string path_;
   std::jthread thread_;
@@ -92,12 +77,6 @@ class Settling final : public Backing {
 public:
   void stopping(std::uint16_t /*port*/) override { core::settle_interrupt_thread(); }
 };
-
-Outcome<std::unique_ptr<Backing>> plan_server(const std::string& path) {
-  static Waiting waiting;
-  if (auto done = waiting.look(path); !done) return done.error();
-  return std::unique_ptr<Backing>{std::make_unique<Caller>(path)};
-}
 
 Outcome<EthdevSpec> plan(const Request& r) {
   const std::string path = r.text("path");
@@ -117,9 +96,8 @@ Outcome<EthdevSpec> plan(const Request& r) {
 
   EthdevSpec spec;
   if (*server) {
-    auto backing = plan_server(path);
-    if (!backing) return backing.error();
-    spec.backing = std::move(*backing);
+    if (auto done = await_caller(path); !done) return done.error();
+    spec.backing = std::make_unique<Caller>(path);
   } else {
     spec.backing = std::make_unique<Settling>();
   }

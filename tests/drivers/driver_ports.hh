@@ -11,6 +11,7 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <thread>
 
 #include "apps/polluxd/driver_registry.hh"
 #include "core/mbuf.hh"
@@ -19,7 +20,7 @@
 
 /// What the tests of drivers share: ports opened as the daemon opens them, frames through them.
 namespace lab {
-inline constexpr std::chrono::seconds kPatience{10};
+inline constexpr std::chrono::seconds kPatience{30};
 inline constexpr std::uint16_t kBurst = 32;
 inline const std::string kFolder = "/tmp/plx-drivers-" + std::to_string(getpid());
 
@@ -152,12 +153,29 @@ protected:
   core::PacketPool pool;
   const std::string folder = kFolder;
 };
-/// Whether the link is reported up before patience ends.
-inline bool comes_up(Port& port) {
+/// Whether it becomes true before patience ends.
+template <class Condition>
+bool eventually(const Condition& condition) {
   const auto end = std::chrono::steady_clock::now() + kPatience;
-  while (std::chrono::steady_clock::now() < end)
-    if (auto link = port->link(); link && link->up) return true;
+  do {
+    if (condition()) return true;
+    std::this_thread::sleep_for(std::chrono::milliseconds{5});
+  } while (std::chrono::steady_clock::now() < end);
   return false;
+}
+
+/// Whether the link is reported up, or down, before patience ends.
+inline bool comes_up(Port& port) {
+  return eventually([&] {
+    const auto link = port->link();
+    return link && link->up != 0;
+  });
+}
+inline bool goes_down(Port& port) {
+  return eventually([&] {
+    const auto link = port->link();
+    return link && link->up == 0;
+  });
 }
 
 /// Whether the driver says that the device is gone: the manager then closes the port.

@@ -2,6 +2,7 @@
 // main() of the drivers' tests: a network namespace of their own, the EAL as the daemon has it.
 #include <gtest/gtest.h>
 
+#include <csignal>
 #include <cstdio>
 #include <filesystem>
 
@@ -17,6 +18,7 @@ int main(int argc, char** argv) {
   testing::InitGoogleTest(&argc, argv);
   lab::have_root = lab::enter_own_namespace();
   if (!lab::have_root) return RUN_ALL_TESTS();
+  (void)std::signal(SIGPIPE, SIG_IGN);  // as the daemon: DPDK writes to peers that have gone
   polluxd::EalRequest request;
   request.instance = 200;
   request.worker_cpus = polluxd::choose_cpus(1, {});

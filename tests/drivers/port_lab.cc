@@ -92,9 +92,9 @@ bool RawSocket::send(const Frame& f) const {
   return ::send(fd_, f.data(), f.size(), 0) == static_cast<ssize_t>(f.size());
 }
 
-std::optional<Frame> RawSocket::receive() const {
+std::optional<Frame> RawSocket::receive(std::chrono::milliseconds patience) const {
   pollfd wait{fd_, POLLIN, 0};
-  if (poll(&wait, 1, 5000) != 1) return std::nullopt;
+  if (poll(&wait, 1, static_cast<int>(patience.count())) != 1) return std::nullopt;
   Frame f(65536);
   const ssize_t n = recv(fd_, f.data(), f.size(), 0);
   if (n < 0) return std::nullopt;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -41,7 +42,8 @@ public:
   ~RawSocket();
   [[nodiscard]] bool send(const Frame& f) const;
   /// @return a frame, or nothing when none came in a while.
-  [[nodiscard]] std::optional<Frame> receive() const;
+  [[nodiscard]] std::optional<Frame> receive(
+      std::chrono::milliseconds patience = std::chrono::seconds{5}) const;
 
 private:
   int fd_;
