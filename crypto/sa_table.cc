@@ -22,6 +22,15 @@ core::Error error(core::Errc code, std::string context) {
   return {code, std::move(context)};
 }
 
+/// In a time that does not depend on where they differ.
+bool same_bytes(const void* a, const void* b, std::size_t n) noexcept {
+  const auto* left = static_cast<const volatile std::uint8_t*>(a);
+  const auto* right = static_cast<const volatile std::uint8_t*>(b);
+  unsigned differs = 0;
+  for (std::size_t i = 0; i < n; ++i) differs |= static_cast<unsigned>(left[i] ^ right[i]);
+  return differs == 0;
+}
+
 /// Prepares the header that esp_output() completes per packet.
 void write_outer(Sa& sa) {
   const proto::MutBytes outer{sa.outer};
@@ -58,7 +67,8 @@ SaTable::SaTable(std::size_t capacity, core::Rcu& rcu, LockedMemory memory)
       index_{capacity},
       engine_{std::make_unique<MbEngine>()},
       names_(capacity),
-      used_(capacity) {
+      used_(capacity),
+      parked_(capacity) {
   free_.reserve(capacity);
   for (std::size_t id = capacity; id-- > 0;) free_.push_back(static_cast<SaId>(id));
 }
@@ -133,14 +143,69 @@ core::Expected<> SaTable::remove(SaId id) {
   if (id >= capacity() || !used_[id])
     return error(core::Errc::NotFound, fmt::format("no security association {}", id));
   Sa& sa = slots_[id];
-  if (sa.direction == Direction::In) index_.erase(sa.spi);
-  rcu_.grace_period();
+  if (!parked_[id]) (void)park(id);
   std::destroy_at(&sa);
   wipe(&sa, sizeof sa);
   names_[id].clear();
-  used_[id] = false;
+  used_[id] = parked_[id] = false;
   free_.push_back(id);
   return core::Done{};
+}
+
+core::Expected<> SaTable::park(SaId id) {
+  if (id >= capacity() || !used_[id] || parked_[id])
+    return error(core::Errc::NotFound, fmt::format("no security association {}", id));
+  if (slots_[id].direction == Direction::In) index_.erase(slots_[id].spi);
+  rcu_.grace_period();
+  parked_[id] = true;
+  return core::Done{};
+}
+
+core::Expected<> SaTable::unpark(SaId id, std::uint16_t tunnel, std::uint32_t src,
+                                 std::uint32_t dst) {
+  if (id >= capacity() || !parked_[id])
+    return error(core::Errc::NotFound, fmt::format("no parked security association {}", id));
+  Sa& sa = slots_[id];
+  if (sa.direction == Direction::In && index_.find(sa.spi) != kNoSa)
+    return error(core::Errc::Exists, fmt::format("inbound SPI 0x{:08x} is taken", sa.spi));
+  sa.tunnel = tunnel;
+  sa.src = src;
+  sa.dst = dst;
+  write_outer(sa);
+  parked_[id] = false;
+  if (sa.direction == Direction::In) index_.insert(sa.spi, id);
+  return core::Done{};
+}
+
+bool SaTable::has_key(SaId id, const Secret& key) const {
+  const Sa& sa = slots_[id];
+  const auto bytes = key.bytes();
+  if (bytes.size() != keymat_size(sa.algorithm)) return false;
+  const auto memory = LockedMemory::map(sizeof(GcmKey));
+  if (!memory) return false;
+  // Pages are zero at first, as the slot was: what the library leaves alone is equal.
+  auto& expanded = *new (memory->data()) GcmKey{};
+  engine_->expand(sa.algorithm, bytes.first(key_size(sa.algorithm)), expanded);
+  const void *a = &expanded.data.expanded_keys, *b = &sa.key.data.expanded_keys;
+  const bool same_salt = same_bytes(bytes.last(kSaltSize).data(), &sa.salt, kSaltSize);
+  return same_bytes(a, b, sizeof expanded.data.expanded_keys) && same_salt;
+}
+
+/// The first round keys of AES are the key itself (FIPS 197 section 5.2).
+core::Expected<Secret> SaTable::key(SaId id) const {
+  if (id >= capacity() || !used_[id])
+    return error(core::Errc::NotFound, fmt::format("no security association {}", id));
+  const Sa& sa = slots_[id];
+  const std::size_t size = key_size(sa.algorithm);
+  const auto memory = LockedMemory::map(size + kSaltSize);
+  if (!memory) return memory.error();
+  auto* keymat = static_cast<std::uint8_t*>(memory->data());
+  std::memcpy(keymat, &sa.key.data.expanded_keys, size);
+  std::memcpy(keymat + size, &sa.salt, kSaltSize);
+  auto secret = Secret::from_bytes({keymat, size + kSaltSize});
+  if (secret && !has_key(id, *secret))
+    return error(core::Errc::Unsupported, "the library keeps keys in a form of its own");
+  return secret;
 }
 
 SaInfo SaTable::describe(SaId id) const {
@@ -163,7 +228,7 @@ SaInfo SaTable::describe(SaId id) const {
 std::vector<SaInfo> SaTable::list() const {
   std::vector<SaInfo> all;
   for (std::size_t id = 0; id < capacity(); ++id)
-    if (used_[id]) all.push_back(describe(static_cast<SaId>(id)));
+    if (used_[id] && !parked_[id]) all.push_back(describe(static_cast<SaId>(id)));
   return all;
 }
 }  // namespace crypto

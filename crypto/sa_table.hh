@@ -44,6 +44,17 @@ public:
   /// Unpublishes, waits one grace period, wipes. @pre no published tunnel uses it for outbound.
   /// @return NotFound.
   core::Expected<> remove(SaId id);
+  /// Takes an SA out of use without forgetting it: on return no worker has it any more. It keeps
+  /// its slot and is not listed. @pre as remove(). @return NotFound.
+  core::Expected<> park(SaId id);
+  /// Puts a parked SA into use again, in `tunnel` between these endpoints, with its key, its
+  /// sequence number and its replay window. @return NotFound | Exists (inbound SPI taken).
+  core::Expected<> unpark(SaId id, std::uint16_t tunnel, std::uint32_t src, std::uint32_t dst);
+  /// Whether the SA was made with this key; takes the same time whichever byte differs. Works on a
+  /// copy in locked memory. @pre the SA is there. @return false also where memory cannot be locked.
+  [[nodiscard]] bool has_key(SaId id, const Secret& key) const;
+  /// The key that the SA was made with. @return NotFound | Full (memory cannot be locked).
+  [[nodiscard]] core::Expected<Secret> key(SaId id) const;
   [[nodiscard]] std::vector<SaInfo> list() const;
   [[nodiscard]] std::size_t capacity() const noexcept { return names_.size(); }
   [[nodiscard]] std::size_t used() const noexcept { return names_.size() - free_.size(); }
@@ -63,6 +74,7 @@ private:
   std::unique_ptr<MbEngine> engine_;  ///< the manager's own, for key expansion
   std::vector<std::string> names_;    ///< of the tunnel, by id
   std::vector<bool> used_;            ///< by id
+  std::vector<bool> parked_;          ///< by id; used as well
   std::vector<SaId> free_;            ///< the next one last
   std::uint64_t last_birth_ = 0;
 };

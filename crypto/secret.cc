@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <utility>
 
@@ -84,15 +85,29 @@ core::Expected<Secret> Secret::from_hex(std::string_view hex) {
     return invalid(
         fmt::format("key has {} bytes, expected at most {}", digits.size() / 2, kMaxSize));
 
+  auto secret = make(digits.size() / 2);
+  if (!secret) return secret;
+  for (std::size_t i = 0; i < secret->size_; ++i)
+    secret->data_[i] =
+        static_cast<std::uint8_t>(digit(digits[2 * i]) << 4 | digit(digits[2 * i + 1]));
+  return secret;
+}
+
+core::Expected<Secret> Secret::make(std::size_t size) {
   auto memory = LockedMemory::map(kMaxSize);
   if (!memory) return memory.error();
   Secret secret;
   secret.memory_ = std::move(*memory);
   secret.data_ = static_cast<std::uint8_t*>(secret.memory_.data());
-  secret.size_ = digits.size() / 2;
-  for (std::size_t i = 0; i < secret.size_; ++i)
-    secret.data_[i] =
-        static_cast<std::uint8_t>(digit(digits[2 * i]) << 4 | digit(digits[2 * i + 1]));
+  secret.size_ = size;
+  return secret;
+}
+
+core::Expected<Secret> Secret::from_bytes(std::span<const std::uint8_t> bytes) {
+  if (bytes.empty() || bytes.size() > kMaxSize)
+    return invalid(fmt::format("key has {} bytes, expected 1 to {}", bytes.size(), kMaxSize));
+  auto secret = make(bytes.size());
+  if (secret) std::ranges::copy(bytes, secret->data_);
   return secret;
 }
 

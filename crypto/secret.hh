@@ -29,6 +29,9 @@ public:
   /// @return the secret | Invalid (what is wrong, without the text) | Full (memory cannot be
   /// locked).
   static core::Expected<Secret> from_hex(std::string_view hex);
+  /// @param bytes  1 to kMaxSize of them. The caller wipes them. @return the secret | Invalid
+  /// (size) | Full.
+  static core::Expected<Secret> from_bytes(std::span<const std::uint8_t> bytes);
   /// Reads a file that holds one secret in hexadecimal; the read buffer is locked and wiped too.
   /// @return the secret | NotFound | Invalid (also: not a regular file, open to others than owner
   /// and group) | Full.
@@ -37,6 +40,8 @@ public:
   [[nodiscard]] std::span<const std::uint8_t> bytes() const noexcept { return {data_, size_}; }
 
 private:
+  static core::Expected<Secret> make(std::size_t size);
+
   LockedMemory memory_;
   std::uint8_t* data_ = nullptr;  ///< in memory_
   std::size_t size_ = 0;

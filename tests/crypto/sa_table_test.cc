@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "crypto/sa_slot.hh"
 
@@ -184,6 +185,52 @@ TEST_F(Sad, NoTwoSasShareIvs) {
   for (const std::uint64_t b : {births[0], births[1], (*table)[*third].birth})
     EXPECT_EQ(b & 0xffffffff, 0u);
   EXPECT_EQ(table->list()[0].sequence, 0u);
+}
+
+TEST_F(Sad, ParkedIsNotFoundAndComesBackAsItWas) {
+  const SaId id = *add(spec(0x1000));
+  EXPECT_TRUE((*table)[id].replay.commit(7));
+  ASSERT_TRUE(table->park(id));
+  EXPECT_TRUE(found(0x1000, crypto::kNoSa));
+  EXPECT_TRUE(table->list().empty());
+  EXPECT_EQ(table->used(), 1u);
+  EXPECT_EQ(table->park(id).error().code, Errc::NotFound);
+
+  const SaId other = *add(spec(0x1000));
+  EXPECT_EQ(table->unpark(id, 3, kSrc, kDst).error().code, Errc::Exists);
+  ASSERT_TRUE(table->remove(other));
+  ASSERT_TRUE(table->unpark(id, 4, kSrc, kDst + 1));
+  EXPECT_TRUE(found(0x1000, id));
+  EXPECT_EQ((*table)[id].tunnel, 4u);
+  EXPECT_EQ(table->list().at(0).dst, kDst + 1);
+  EXPECT_FALSE((*table)[id].replay.check(7)) << "it has been received before";
+}
+
+TEST_F(Sad, ParkedCanBeForgotten) {
+  const SaId id = *add(spec(0x1000));
+  ASSERT_TRUE(table->park(id));
+  ASSERT_TRUE(table->remove(id));
+  EXPECT_EQ(table->used(), 0u);
+  const auto memory = SaTableInspector::memory(*table, id);
+  EXPECT_TRUE(std::ranges::all_of(memory, [](std::byte b) { return b == std::byte{0}; }));
+}
+
+TEST_F(Sad, KnowsItsKeyAgain) {
+  for (const Algorithm algorithm : {Algorithm::AesGcm128, Algorithm::AesGcm256}) {
+    const SaSpec s =
+        spec(algorithm == Algorithm::AesGcm128 ? 0x1000 : 0x1001, Direction::In, algorithm);
+    const SaId id = *add(s);
+    EXPECT_TRUE(table->has_key(id, s.key));
+    const auto key = table->key(id);
+    ASSERT_TRUE(key);
+    EXPECT_TRUE(std::ranges::equal(key->bytes(), s.key.bytes()));
+    for (std::size_t at = 0; at < s.key.bytes().size(); ++at) {  // salt included
+      std::vector<std::uint8_t> other{s.key.bytes().begin(), s.key.bytes().end()};
+      other[at] ^= 1;
+      EXPECT_FALSE(table->has_key(id, *Secret::from_bytes(other))) << at;
+    }
+    EXPECT_FALSE(table->has_key(id, Secret{}));
+  }
 }
 
 TEST(Algorithm, Names) {
