@@ -50,6 +50,7 @@ Error not_found(std::string_view name, const Nodes& nodes) {
 
 void Sysctl::add(SysctlNode node) {
   assert(node.min <= node.value && node.value <= node.max);
+  node.initial = node.value;
   std::string key = node.name;
   [[maybe_unused]] const bool is_new = nodes_.try_emplace(std::move(key), std::move(node)).second;
   assert(is_new);

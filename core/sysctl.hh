@@ -14,6 +14,7 @@ struct SysctlNode {
   std::string name;         ///< NetBSD's name where the thing is the same: "net.inet.ip.ttl"
   std::string description;  ///< one sentence, with the unit
   std::int64_t min = 0, max = 0, value = 0;
+  std::int64_t initial = 0;  ///< the value that it was added with; add() fills it in
 };
 
 /// The tree of tunable values. Manager thread only; workers see values through what is published.
