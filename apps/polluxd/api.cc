@@ -20,7 +20,7 @@ struct Call {
 
 const Method* find_method(std::string_view name) {
   for (const auto methods :
-       {interface_methods(), route_methods(), ipsec_methods(), stats_methods()})
+       {interface_methods(), route_methods(), ipsec_methods(), stats_methods(), config_methods()})
     for (const Method& method : methods)
       if (method.name == name) return &method;
   return nullptr;
@@ -94,6 +94,12 @@ struct Api::Request {
     api.answer(token, dump(batch ? answers : answers.front()));
   }
   static void run(const std::shared_ptr<Request>& self, const Json& value);
+  [[nodiscard]] Json do_now(const Method& method, Params& params) const {
+    if (method.call != nullptr) return method.call(api.manager_, params);
+    if (api.configuration_ == nullptr)
+      throw refusal({core::Errc::Unsupported, "this process has no configuration as a whole"});
+    return method.configure(*api.configuration_, params);
+  }
 };
 
 void Api::Request::run(const std::shared_ptr<Request>& self, const Json& value) {
@@ -104,8 +110,8 @@ void Api::Request::run(const std::shared_ptr<Request>& self, const Json& value) 
   try {
     read_call(value, call);
     Params params{call.params, self->keys};
-    if (call.method->call != nullptr) {
-      Json result = call.method->call(self->api.manager_, params);
+    if (call.method->call != nullptr || call.method->configure != nullptr) {
+      Json result = self->do_now(*call.method, params);
       return self->finish(call.notification ? Json{} : result_object(call.id, std::move(result)));
     }
     call.method->call_later(

@@ -6,6 +6,8 @@
 #include "core/control_server.hh"
 
 namespace polluxd {
+class Configuration;
+
 /// JSON-RPC 2.0 over the control socket: names, checks and shapes of requests and answers
 /// (docs/api.md). Each method is one call of the manager. Manager thread. Outlives the manager's
 /// outstanding pings.
@@ -15,6 +17,8 @@ public:
   Api(const Api&) = delete;
   Api& operator=(const Api&) = delete;
   void serve(core::ControlServer& server) noexcept { server_ = &server; }
+  /// What the methods config.* work on; without it they are refused.
+  void configure(Configuration& configuration) noexcept { configuration_ = &configuration; }
 
   /// One request line (a single call or a batch). Never throws; always answers a request that has
   /// an id, through the server, now or later. Key material in `line` is wiped.
@@ -28,5 +32,6 @@ private:
 
   Manager& manager_;
   core::ControlServer* server_ = nullptr;
+  Configuration* configuration_ = nullptr;
 };
 }  // namespace polluxd

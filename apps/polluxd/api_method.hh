@@ -14,6 +14,8 @@
 #include "core/error.hh"
 
 namespace polluxd {
+class Configuration;
+
 using Json = nlohmann::json;  // not ordered_json: that takes quadratic time for many members
 
 /// Why a call is not answered with a result. Thrown by parameters and methods, caught around each
@@ -105,14 +107,16 @@ private:
 /// Gives the answer of a call that comes later; called once.
 using Reply = std::function<void(const core::Expected<Json>&)>;
 
-/// What JSON-RPC knows as a method. One of the two functions is set.
+/// What JSON-RPC knows as a method. One of the functions is set.
 struct Method {
   std::string_view name;
   Json (*call)(Manager&, Params&) = nullptr;
   void (*call_later)(Manager&, Params&, Reply) = nullptr;
+  Json (*configure)(Configuration&, Params&) = nullptr;
 };
 [[nodiscard]] std::span<const Method> interface_methods();
 [[nodiscard]] std::span<const Method> route_methods();
 [[nodiscard]] std::span<const Method> ipsec_methods();
 [[nodiscard]] std::span<const Method> stats_methods();
+[[nodiscard]] std::span<const Method> config_methods();
 }  // namespace polluxd

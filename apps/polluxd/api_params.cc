@@ -236,7 +236,7 @@ private:
     std::ranges::copy(number, line_.begin() + static_cast<std::ptrdiff_t>(begin));
   }
 
-  static constexpr std::size_t kMaxKeys = 256;
+  static constexpr std::size_t kMaxKeys = 8192;  ///< two for each of thousands of tunnels
 
   std::string& line_;
   std::size_t at_ = 0, depth_ = 0;

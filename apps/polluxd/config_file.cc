@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <system_error>
 
@@ -54,7 +55,8 @@ void read_texts(ConfigTable& table, std::string_view key, std::vector<std::strin
     for (const ConfigValue& item : found->items()) to.push_back(item.text());
 }
 
-void read_process(ConfigTable& root, Config& config) {
+void read_process(ConfigTable& root, ConfigFile& file) {
+  Config& config = file.config;
   if (auto control = root.table("control")) {
     control->text("socket_directory", config.socket_directory);
     control->done();
@@ -67,9 +69,11 @@ void read_process(ConfigTable& root, Config& config) {
     read_texts(*eal, "args", config.eal_args);
     eal->done();
   }
-  if (auto sysctl = root.table("sysctl"))
+  if (auto sysctl = root.table("sysctl")) {
     for (const auto& [name, value] : sysctl->all())
       config.sysctls.emplace_back(name, value.switch_or_number());
+    file.sysctls = sysctl->place();
+  }
 }
 
 std::vector<proto::Ip4Prefix> read_addresses(ConfigTable& table) {
@@ -92,6 +96,12 @@ std::string option_text(const ConfigValue& value) {
   value.expected("a string or an integer");
 }
 
+bool read_rss(const ConfigValue& rss) {
+  const std::string text = rss.text();
+  if (text != "auto" && text != "off") fail_at(rss.value, "rss: expected \"auto\" or \"off\"");
+  return text == "auto";
+}
+
 InterfaceSpec read_interface(ConfigTable& table) {
   InterfaceSpec spec;
   spec.driver = table.need("driver").text();
@@ -99,6 +109,8 @@ InterfaceSpec read_interface(ConfigTable& table) {
   spec.addresses = read_addresses(table);
   spec.mtu = read_mtu(table);
   table.boolean("up", spec.up);
+  table.boolean("promiscuous", spec.promiscuous);
+  if (const auto rss = table.find("rss")) spec.software_rss = read_rss(*rss);
   if (const auto options = table.table("options"))
     for (const auto& [key, value] : options->all()) {
       if (key == "name")
@@ -109,16 +121,17 @@ InterfaceSpec read_interface(ConfigTable& table) {
   return spec;
 }
 
-crypto::TunnelSpec read_tunnel(ConfigTable& table, std::vector<proto::Ip4Prefix>& addresses) {
-  crypto::TunnelSpec spec;
+TunnelConfig read_tunnel(ConfigTable& table) {
+  TunnelConfig spec;
   spec.name = table.need("name").parsed(parse_interface_name);
   spec.local = table.need("local").parsed(parse_address);
   spec.remote = table.need("remote").parsed(parse_address);
   spec.mtu = read_mtu(table);
-  addresses = read_addresses(table);
+  spec.addresses = read_addresses(table);
+  table.boolean("up", spec.up);
   if (const auto selectors = table.find("selectors"))
     for (const ConfigValue& item : selectors->items()) {
-      ConfigTable selector{item.value, "selectors"};
+      ConfigTable selector{nullptr, item.value, "selectors"};
       crypto::Selector s;
       s.local = selector.need("local").parsed(parse_network);
       s.remote = selector.need("remote").parsed(parse_network);
@@ -133,8 +146,8 @@ std::uint32_t read_spi(const ConfigValue& spi) {
   return spi.value.is_string() ? spi.parsed(parse_spi) : spi.number(kMinSpi, ~std::uint32_t{0});
 }
 
-crypto::SaSpec read_sa(ConfigTable& table, const fs::path& folder) {
-  crypto::SaSpec spec;
+SaConfig read_sa(ConfigTable& table, const KeySource& keys) {
+  SaConfig spec;
   spec.tunnel = table.need("tunnel").parsed(parse_interface_name);
   spec.direction = table.need("direction").parsed(parse_direction);
   spec.spi = read_spi(table.need("spi"));
@@ -142,7 +155,9 @@ crypto::SaSpec read_sa(ConfigTable& table, const fs::path& folder) {
   table.number("replay_window", spec.replay_window, 0, kMaxReplayWindow);
   const ConfigValue file = table.need("key_file");
   table.done();
-  auto key = crypto::Secret::from_file(folder / file.text());
+  spec.key_file = file.text();
+  if (!keys) return spec;
+  auto key = keys(spec.key_file);
   if (!key) fail_at(file.value, fmt::format("key_file: {}", key.error().context));
   if (key->bytes().size() != crypto::keymat_size(spec.algorithm))
     fail_at(file.value,
@@ -179,22 +194,34 @@ NeighborSpec read_neighbor(ConfigTable& table) {
   return spec;
 }
 
-Config read_all(const TomlValue& value, const fs::path& folder) {
-  Config config;
-  ConfigTable root{value, "the file"};
+/// The objects of [[key]], each read by `read`, and where they stand.
+template <class T>
+void read_each(std::vector<ConfigTable> tables, std::vector<T>& to,
+               std::vector<ConfigPlace>& places, const std::function<T(ConfigTable&)>& read) {
+  for (ConfigTable& t : tables) {
+    to.push_back(read(t));
+    places.push_back(t.place());
+  }
+}
+
+ConfigFile read_all(const std::shared_ptr<const TomlValue>& value, const KeySource& keys) {
+  ConfigFile file;
+  Config& config = file.config;
+  ConfigTable root{value, *value, "the file"};
   read_workers(root, config);
   read_limits(root, config.limits);
-  read_process(root, config);
-  for (ConfigTable& t : root.tables("interface")) config.interfaces.push_back(read_interface(t));
-  for (ConfigTable& t : root.tables("tunnel"))
-    config.tunnels.push_back(read_tunnel(t, config.tunnel_addresses.emplace_back()));
+  read_process(root, file);
+  read_each<InterfaceSpec>(root.tables("interface"), config.interfaces, file.interfaces,
+                           read_interface);
+  read_each<TunnelConfig>(root.tables("tunnel"), config.tunnels, file.tunnels, read_tunnel);
   auto sas = root.tables("sa");
-  for (ConfigTable& t : root.tables("route")) config.routes.push_back(read_route(t));
-  for (ConfigTable& t : root.tables("neighbor")) config.neighbors.push_back(read_neighbor(t));
+  read_each<RouteSpec>(root.tables("route"), config.routes, file.routes, read_route);
+  read_each<NeighborSpec>(root.tables("neighbor"), config.neighbors, file.neighbors, read_neighbor);
   root.done();
   // Last, because they read further files.
-  for (ConfigTable& t : sas) config.sas.push_back(read_sa(t, folder));
-  return config;
+  read_each<SaConfig>(std::move(sas), config.sas, file.sas,
+                      [&](ConfigTable& t) { return read_sa(t, keys); });
+  return file;
 }
 
 /// @throws ConfigError
@@ -217,13 +244,35 @@ std::string read_text(const std::string& path) {
 }
 }  // namespace
 
-core::Expected<Config> read_config(const std::string& path) {
+core::Expected<ConfigFile> parse_config(const std::string& name, const std::string& text,
+                                        const KeySource& keys) {
   try {
-    return read_all(parse_toml(path, read_text(path)), fs::path{path}.parent_path());
+    return read_all(std::make_shared<const TomlValue>(parse_toml(name, text)), keys);
   } catch (const ConfigError& e) {
     return core::Error{core::Errc::Invalid, e.text};
   } catch (const std::exception& e) {
-    return core::Error{core::Errc::Invalid, fmt::format("{}: {}", path, e.what())};
+    return core::Error{core::Errc::Invalid, fmt::format("{}: {}", name, e.what())};
   }
+}
+
+core::Expected<ConfigFile> read_config_file(const std::string& path) {
+  const fs::path folder = fs::path{path}.parent_path();
+  std::string text;
+  try {
+    text = read_text(path);
+  } catch (const ConfigError& e) { return core::Error{core::Errc::Invalid, e.text}; }
+  auto file = parse_config(
+      path, text, [&](const std::string& key) { return crypto::Secret::from_file(folder / key); });
+  if (!file) return file;
+  std::error_code unknown;  // where we are cannot be told: the path stays as it is
+  const fs::path base = fs::absolute(folder, unknown);
+  for (SaConfig& sa : file->config.sas) sa.key_file = (base / sa.key_file).lexically_normal();
+  return file;
+}
+
+core::Expected<Config> read_config(const std::string& path) {
+  auto file = read_config_file(path);
+  if (!file) return file.error();
+  return std::move(file->config);
 }
 }  // namespace polluxd

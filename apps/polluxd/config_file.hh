@@ -1,13 +1,51 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
+#include <functional>
+#include <memory>
 #include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
 
 #include "apps/polluxd/specs.hh"
 #include "core/error.hh"
 
 namespace polluxd {
-/// Reads a TOML file. Nothing is changed; key files that it names are read as well.
-/// @return the configuration | Invalid: "file:line:column: what is wrong, what was expected" for a
+/// Where in the file an object stands. Worked out when it is asked for: that counts lines.
+class ConfigPlace {
+public:
+  ConfigPlace() = default;
+  /// @param table  a TomlValue (config_file_table.hh), owned by whoever owns the file's text.
+  explicit ConfigPlace(std::shared_ptr<const void> table) : table_{std::move(table)} {}
+  /// "FILE:LINE:COLUMN: " of a key's value, or of the table where it has no such key; "" where the
+  /// object is not from a file.
+  [[nodiscard]] std::string of(std::string_view key) const;
+
+private:
+  std::shared_ptr<const void> table_;
+};
+
+/// A configuration file that has been read, and where its objects stand.
+struct ConfigFile {
+  Config config;
+  /// By index in the lists of `config`.
+  std::vector<ConfigPlace> interfaces, tunnels, sas, routes, neighbors;
+  ConfigPlace sysctls;
+};
+
+/// Gives the key in a key file. @param path  as [[sa]] has it.
+using KeySource = std::function<core::Expected<crypto::Secret>(const std::string& path)>;
+
+/// Reads the text of a TOML file. Nothing is changed.
+/// @param name  of the file, for the errors.
+/// @param keys  none: the keys are left out, all else is checked.
+/// @return the configuration | Invalid: "FILE:LINE:COLUMN: what is wrong, what was expected" for a
 /// syntax error, an unknown key, a wrong type, a value out of range, a malformed address.
+core::Expected<ConfigFile> parse_config(const std::string& name, const std::string& text,
+                                        const KeySource& keys);
+
+/// The same for a file; key files that it names are read as well. Their paths come out absolute.
+core::Expected<ConfigFile> read_config_file(const std::string& path);
+/// The configuration alone.
 core::Expected<Config> read_config(const std::string& path);
 }  // namespace polluxd

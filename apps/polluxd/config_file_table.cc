@@ -121,8 +121,9 @@ std::vector<ConfigValue> ConfigValue::items(bool or_one) const {
   return found;
 }
 
-ConfigTable::ConfigTable(const TomlValue& value, std::string name)
-    : value_{&value}, name_{std::move(name)} {
+ConfigTable::ConfigTable(std::shared_ptr<const TomlValue> root, const TomlValue& value,
+                         std::string name)
+    : root_{std::move(root)}, value_{&value}, name_{std::move(name)} {
   if (!value.is_table()) ConfigValue{value, name_}.expected("a table");
 }
 
@@ -145,14 +146,14 @@ std::vector<ConfigTable> ConfigTable::tables(std::string_view key) {
   if (!array) return found;
   const std::string name = fmt::format("[[{}]]", key);
   if (!array->value.is_array()) array->expected(fmt::format("tables, each under {}", name));
-  for (const TomlValue& item : array->value.as_array()) found.emplace_back(item, name);
+  for (const TomlValue& item : array->value.as_array()) found.emplace_back(root_, item, name);
   return found;
 }
 
 std::optional<ConfigTable> ConfigTable::table(std::string_view key) {
   const auto found = find(key);
   if (!found) return std::nullopt;
-  return ConfigTable{found->value, fmt::format("[{}]", key)};
+  return ConfigTable{root_, found->value, fmt::format("[{}]", key)};
 }
 
 std::vector<std::pair<std::string, ConfigValue>> ConfigTable::all() const {
@@ -160,6 +161,20 @@ std::vector<std::pair<std::string, ConfigValue>> ConfigTable::all() const {
   for (const auto& [key, value] : value_->as_table())
     found.emplace_back(key, ConfigValue{value, key});
   return found;
+}
+
+ConfigPlace ConfigTable::place() const {
+  return ConfigPlace{std::shared_ptr<const void>{root_, value_}};
+}
+
+std::string ConfigPlace::of(std::string_view key) const {
+  if (table_ == nullptr) return {};
+  const auto* value = static_cast<const TomlValue*>(table_.get());
+  if (value->is_table())
+    if (const auto at = value->as_table().find(std::string{key}); at != value->as_table().end())
+      value = &at->second;
+  const Position p = position(*value);
+  return fmt::format("{}:{}:{}: ", value->location().file_name(), p.line, p.column);
 }
 
 void ConfigTable::done() const {

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -12,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "apps/polluxd/config_file.hh"
 #include "apps/polluxd/config_file_scan.hh"
 #include "core/error.hh"
 
@@ -52,8 +54,9 @@ struct ConfigValue {
 /// One table. Every key is asked for by name; done() refuses the others.
 class ConfigTable {
 public:
+  /// @param root  owns `value`, and does so as long as a place() of it is kept.
   /// @throws ConfigError where `value` is no table.
-  ConfigTable(const TomlValue& value, std::string name);
+  ConfigTable(std::shared_ptr<const TomlValue> root, const TomlValue& value, std::string name);
   [[nodiscard]] std::optional<ConfigValue> find(std::string_view key);
   [[nodiscard]] ConfigValue need(std::string_view key);
   /// All tables of [[key]].
@@ -62,6 +65,8 @@ public:
   [[nodiscard]] std::optional<ConfigTable> table(std::string_view key);
   /// Every key with its value, for a table whose keys are free.
   [[nodiscard]] std::vector<std::pair<std::string, ConfigValue>> all() const;
+  /// Where it stands.
+  [[nodiscard]] ConfigPlace place() const;
   /// @throws ConfigError for the first key that was not asked for.
   void done() const;
 
@@ -70,6 +75,7 @@ public:
   void boolean(std::string_view key, bool& to);
 
 private:
+  std::shared_ptr<const TomlValue> root_;
   const TomlValue* value_;
   std::string name_;
   std::vector<std::string> known_;

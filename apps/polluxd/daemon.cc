@@ -18,6 +18,7 @@
 #include <filesystem>
 #include <set>
 #include <stdexcept>
+#include <utility>
 
 #include "core/log.hh"
 
@@ -75,8 +76,8 @@ Error in(const char* what, const Error& e) {
 }
 }  // namespace
 
-Daemon::Daemon(Options options, Config config)
-    : options_{std::move(options)}, config_{std::move(config)} {
+Daemon::Daemon(Options options, ConfigFile file)
+    : options_{std::move(options)}, config_{file.config}, file_{std::move(file)} {
   if (options_.workers) config_.workers = *options_.workers;
 }
 
@@ -97,12 +98,12 @@ core::Expected<> Daemon::bring_up_eal() {
   cpus_ = choose_cpus(config_.workers, config_.cpus);
   std::vector<std::string> extra = config_.eal_args;
   extra.insert(extra.end(), options_.eal.begin(), options_.eal.end());
-  auto eal = eal_init(
-      {.instance = options_.instance,
-       .worker_cpus = cpus_,
-       .memory_mib = memory_mib(config_.limits, config_.interfaces.size() + options_.devices.size(),
-                                count_nodes(cpus_)),
-       .extra = std::move(extra)});
+  auto eal = eal_init({.instance = options_.instance,
+                       .worker_cpus = cpus_,
+                       .memory_mib = memory_mib(
+                           config_.limits, file_.config.interfaces.size() + options_.devices.size(),
+                           count_nodes(cpus_)),
+                       .extra = std::move(extra)});
   if (!eal) return eal.error();
   eal_ = *std::move(eal);
   eal_up_ = true;
@@ -200,44 +201,24 @@ core::Expected<> Daemon::start_workers() {
   return Done{};
 }
 
-/// The configuration file's objects, then the command line's devices. The first that is refused
-/// ends the start.
+/// The configuration file and what the command line adds, the way a later file is applied.
 core::Expected<> Daemon::apply_config() {
-  Manager& m = *manager_;
-  m.poll(clock_->now_us());
-  for (const auto& [name, value] : config_.sysctls)
-    if (auto set = m.set_sysctl(name, value); !set) return in("[sysctl]", set.error());
-  if (options_.forward)
-    if (auto set = m.set_sysctl("net.inet.ip.forwarding", 1); !set) return set;
-
+  CommandLine line{.devices = {}, .forward = options_.forward, .workers = options_.workers};
   for (const std::string& text : options_.devices) {
     const auto device = drivers_->parse_device(text);
     if (!device) return in(fmt::format("-d {}", text).c_str(), device.error());
-    InterfaceSpec spec;
+    InterfaceSpec& spec = line.devices.emplace_back();
     spec.driver = device->driver;
     spec.options = device->options;
     spec.name = device->name;
-    config_.interfaces.push_back(std::move(spec));
   }
-  for (const InterfaceSpec& spec : config_.interfaces) {
-    const auto name = m.create_interface(spec);
-    if (!name)
-      return in(fmt::format("interface {}", spec.name.empty() ? spec.driver : spec.name).c_str(),
-                name.error());
-    core::log::info("{}: {} interface", *name, spec.driver);
-  }
-  for (std::size_t t = 0; t < config_.tunnels.size(); ++t) {
-    if (auto made = m.create_tunnel(config_.tunnels[t]); !made) return made;
-    for (const proto::Ip4Prefix a : config_.tunnel_addresses[t])
-      if (auto added = m.add_address(config_.tunnels[t].name, a); !added) return added;
-  }
-  for (const crypto::SaSpec& sa : config_.sas)
-    if (auto added = m.add_sa(sa); !added) return in("[[sa]]", added.error());
-  config_.sas.clear();  // the keys are wiped with them
-  for (const RouteSpec& route : config_.routes)
-    if (auto added = m.add_route(route); !added) return in("[[route]]", added.error());
-  for (const NeighborSpec& neighbor : config_.neighbors)
-    if (auto added = m.add_neighbor(neighbor); !added) return in("[[neighbor]]", added.error());
+  configuration_ = std::make_unique<Configuration>(*manager_, *drivers_, config_, std::move(line));
+  manager_->poll(clock_->now_us());
+  configuration_->poll(clock_->now_us());
+  const auto done = configuration_->apply(std::exchange(file_, {}), std::nullopt);
+  if (!done) return done.error();
+  for (const InterfaceInfo& i : manager_->interfaces())
+    core::log::info("{}: {} interface", i.name, i.driver);
   return Done{};
 }
 
@@ -247,8 +228,10 @@ std::string Daemon::socket_path() const {
 
 core::Expected<> Daemon::listen() {
   api_ = std::make_unique<Api>(*manager_);
+  api_->configure(*configuration_);
   core::ControlServer::Options options;
   options.path = socket_path();
+  options.max_request = std::size_t{4} << 20;  // a configuration file with thousands of tunnels
   auto server = core::ControlServer::listen(
       std::move(options), [this](core::ControlServer::Token token, std::string& line,
                                  bool oversized) { api_->request(token, line, oversized); });
@@ -276,6 +259,7 @@ void Daemon::run() {
     std::array<pollfd, 2> fds{{{.fd = signals_, .events = POLLIN, .revents = 0},
                                {.fd = server_->descriptor(), .events = POLLIN, .revents = 0}}};
     ::poll(fds.data(), fds.size(), quiet < kQuietTicks ? kBusyTick_ms : kIdleTick_ms);
+    configuration_->poll(clock_->now_us());
     quiet = manager_->poll(clock_->now_us()) ? 0 : std::min(quiet + 1, kQuietTicks);
     if (fds[1].revents != 0) server_->poll();
     if (fds[0].revents != 0) break;
@@ -289,6 +273,7 @@ Daemon::~Daemon() {
   if (manager_ != nullptr) manager_->shutdown();
   server_.reset();
   api_.reset();
+  configuration_.reset();
   manager_.reset();
   shards_.clear();
   rcu_.reset();

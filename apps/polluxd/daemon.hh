@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "apps/polluxd/api.hh"
+#include "apps/polluxd/configuration.hh"
 #include "apps/polluxd/driver_registry.hh"
 #include "apps/polluxd/eal.hh"
 #include "apps/polluxd/manager.hh"
@@ -19,7 +20,7 @@ namespace polluxd {
 /// in that order, runs the management loop, and takes all down in the opposite one.
 class Daemon {
 public:
-  Daemon(Options options, Config config);
+  Daemon(Options options, ConfigFile file);
   ~Daemon();  ///< takes down whatever has been brought up
   Daemon(const Daemon&) = delete;
   Daemon& operator=(const Daemon&) = delete;
@@ -46,7 +47,8 @@ private:
   [[nodiscard]] std::string socket_path() const;
 
   Options options_;
-  Config config_;
+  ProcessConfig config_;
+  ConfigFile file_;  ///< until it is applied
   std::vector<unsigned> cpus_;
   EalState eal_;
   bool eal_up_ = false;
@@ -58,6 +60,7 @@ private:
   std::vector<Shard*> shard_list_;  ///< the manager keeps a span of it
   std::unique_ptr<DriverRegistry> drivers_;
   std::unique_ptr<Manager> manager_;
+  std::unique_ptr<Configuration> configuration_;
   std::unique_ptr<WorkerEnv> worker_env_;
   std::vector<WorkerStart> worker_starts_;
   std::atomic<bool> stop_workers_{false};

@@ -66,6 +66,7 @@ Manager::Impl::Impl(const Limits& l, Env e, DriverRegistry& d)
       managed(l.interfaces),
       tunnel_list(l.tunnels),
       sa_base(l.sas),
+      key_files(l.sas),
       load_base(env.shards.size()) {
   add_sysctls(sysctl);
   master.interfaces.resize(l.interfaces);
@@ -99,6 +100,12 @@ void Manager::Impl::publish() {
   for (std::size_t id = 0; id < managed.size(); ++id)
     master.ip4.addresses[id] = managed[id].addresses;
   published->publish(std::make_unique<const StackConfig>(master));
+}
+
+core::Sysctl Manager::default_sysctl() {
+  core::Sysctl tree;
+  add_sysctls(tree);
+  return tree;
 }
 
 void Manager::Impl::load_timers() {

@@ -198,7 +198,49 @@ public:
   [[nodiscard]] std::vector<TunnelInfo> tunnels() const;
   [[nodiscard]] std::vector<SaTotals> sas() const;
 
+  // The configuration as a whole (config_plan.hh): manager_config.cc.
+  /// All that runs, in the file's words: what was asked for, names and order as they are now. SAs
+  /// come without their keys, of the process's part there are the limits only.
+  [[nodiscard]] Config configuration() const;
+  /// Puts an interface's addresses into another order: the first of a subnet is the source.
+  /// @param order  all of them, each once. @return NotFound | Invalid.
+  core::Expected<> order_addresses(const std::string& name,
+                                   const std::vector<proto::Ip4Prefix>& order);
+  core::Expected<> set_selectors(const std::string& tunnel,
+                                 const std::vector<crypto::Selector>& selectors);
+  /// Takes an SA out of use so that it can be put back as it was, with its sequence number and its
+  /// replay window, or forgotten. Until then it keeps its place in the table.
+  core::Expected<crypto::SaId> park_sa(const std::string& tunnel, crypto::Direction direction,
+                                       std::uint32_t spi);
+  /// Puts it back, outbound as the newest. @return NotFound (tunnel) | Exists (SPI).
+  core::Expected<> unpark_sa(crypto::SaId id, const std::string& tunnel,
+                             crypto::Direction direction);
+  void forget_parked_sa(crypto::SaId id);
+  /// @param spis  all outbound ones of the tunnel; the last one is in use from now on.
+  core::Expected<> order_outbound(const std::string& tunnel,
+                                  const std::vector<std::uint32_t>& spis);
+  [[nodiscard]] std::vector<std::uint32_t> outbound_spis(const std::string& tunnel) const;
+  /// Remembers for configuration() which file each SA's key is in; those that are not there are
+  /// passed over.
+  void set_key_files(const std::vector<SaConfig>& sas);
+  /// @param id  of an SA that is there (sas()). Compares without showing anything, in constant
+  /// time.
+  [[nodiscard]] bool sa_has_key(crypto::SaId id, const crypto::Secret& key) const;
+  [[nodiscard]] core::Expected<crypto::Secret> sa_key(crypto::SaId id) const;
+  /// As set_mtu(), but 0 is the default: the device's, or 1500 where that is not known; a VLAN's
+  /// carrier's; a tunnel's. An interface that has that MTU already is left alone.
+  core::Expected<> ask_mtu(const std::string& name, std::uint16_t mtu);
+
+  // What needs no running manager; each request judges by it as well.
+  /// Why no interface can have this address; empty: it can.
+  [[nodiscard]] static std::string bad_address(proto::Ip4Prefix address);
+  static core::Expected<> check_tunnel(const crypto::TunnelSpec& spec);
+  /// @param options  all that the driver declares.
+  static core::Expected<> check_vlan(const std::vector<pollux_option_value>& options);
+
   // Tunables. set() publishes at once.
+  /// Every tunable with its first value.
+  [[nodiscard]] static core::Sysctl default_sysctl();
   [[nodiscard]] const core::Sysctl& sysctl() const noexcept;
   core::Expected<> set_sysctl(const std::string& name, std::int64_t value);
 

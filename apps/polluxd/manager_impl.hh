@@ -19,8 +19,9 @@ struct Manager::Impl {
   /// What the manager knows of an interface beside its published part.
   struct ManagedInterface {
     std::string driver;
-    InterfaceSpec spec;  ///< as asked for, with the present name
-    OpenPort port;       ///< of Kind::Ethernet; closed while the device is absent
+    InterfaceSpec spec;            ///< as asked for, with the present name
+    OpenPort port;                 ///< of Kind::Ethernet; closed while the device is absent
+    std::uint16_t device_mtu = 0;  ///< the device's default, bytes; 0: not known
     bool admin_up = false;
     bool promiscuous = false;
     std::optional<bool> link;  ///< as last seen
@@ -116,6 +117,15 @@ struct Manager::Impl {
   void remove_stranded_routes(core::InterfaceId id, bool all);
   [[nodiscard]] std::uint64_t next_hop_packets(proto::NextHopId id) const;
 
+  // manager_config.cc
+  [[nodiscard]] std::uint16_t default_mtu(core::InterfaceId id) const;
+  [[nodiscard]] std::vector<InterfaceSpec> interface_specs() const;
+  [[nodiscard]] std::vector<TunnelConfig> tunnel_configs() const;
+  [[nodiscard]] std::vector<SaConfig> sa_configs() const;
+  [[nodiscard]] core::Expected<crypto::SaInfo> find_sa(const std::string& tunnel,
+                                                       crypto::Direction direction,
+                                                       std::uint32_t spi) const;
+
   // manager_ipsec.cc
   [[nodiscard]] core::Expected<std::uint16_t> find_tunnel(const std::string& name) const;
   [[nodiscard]] std::uint32_t tunnel_source(std::uint16_t tunnel) const;
@@ -156,6 +166,7 @@ struct Manager::Impl {
   std::vector<ManagedInterface> managed;   ///< by InterfaceId
   std::vector<ManagedTunnel> tunnel_list;  ///< by tunnel index
   std::vector<SaTotals> sa_base;           ///< by SaId: counters of whoever had the id before
+  std::vector<std::string> key_files;      ///< by SaId; empty: the key came over the API
   core::InterfaceId last_slot = 0;
   proto::NextHopId blackhole = 0, prohibited = 0;
   std::vector<Announcement> announcements;

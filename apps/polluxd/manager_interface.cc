@@ -27,9 +27,9 @@ bool valid_name(const std::string& name) {
                   c == '_' || c == '-' || c == '.';
          });
 }
+}  // namespace
 
-/// Why no host can have this address, or empty.
-std::string bad_address(Ip4Prefix p) {
+std::string Manager::bad_address(Ip4Prefix p) {
   const std::uint32_t net = p.address >> 24;
   if (net == 0 || net == 127 || net >= 224) return "is loopback, multicast, reserved or in 0/8";
   if (p.length == 0) return "has a prefix length of 0";
@@ -37,7 +37,6 @@ std::string bad_address(Ip4Prefix p) {
   if (p.length <= 30 && p.address == p.broadcast()) return "is the broadcast address of the subnet";
   return {};
 }
-}  // namespace
 
 core::Expected<core::InterfaceId> Manager::Impl::find(const std::string& name) const {
   for (const Interface& i : master.interfaces)
@@ -109,6 +108,7 @@ core::Expected<std::string> Manager::attach_interface(const InterfaceSpec& spec,
   managed.spec.name = *name;
   managed.admin_up = spec.up;
   m.connect(id, std::move(port));
+  if (spec.mtu == 0) managed.device_mtu = i.mtu;
   if (spec.promiscuous)
     if (auto set = managed.port.set_promiscuous(true); !set) {
       m.remove_interface(id);

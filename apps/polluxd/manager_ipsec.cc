@@ -15,6 +15,10 @@ using proto::NextHopKind;
 
 constexpr std::uint16_t kMinTunnelMtu = 68, kMaxTunnelMtu = 9000;
 constexpr std::uint16_t kDefaultPathMtu = 1500;
+
+std::uint16_t mtu_of(const crypto::TunnelSpec& spec) {
+  return spec.mtu != 0 ? spec.mtu : crypto::tunnel_mtu(kDefaultPathMtu);
+}
 }  // namespace
 
 core::Expected<std::uint16_t> Manager::Impl::find_tunnel(const std::string& name) const {
@@ -55,17 +59,22 @@ void Manager::Impl::refresh_tunnels() {
   }
 }
 
+core::Expected<> Manager::check_tunnel(const crypto::TunnelSpec& spec) {
+  if (spec.local == 0 || spec.remote == 0 || spec.local == spec.remote)
+    return Error{Errc::Invalid,
+                 fmt::format("tunnel {}: local and remote must be two addresses", spec.name)};
+  if (const auto mtu = mtu_of(spec); mtu < kMinTunnelMtu || mtu > kMaxTunnelMtu)
+    return Error{Errc::Invalid, fmt::format("tunnel {}: MTU {}: expected {} to {} bytes", spec.name,
+                                            mtu, kMinTunnelMtu, kMaxTunnelMtu)};
+  return core::Done{};
+}
+
 core::Expected<> Manager::create_tunnel(const crypto::TunnelSpec& spec) {
   Impl& m = *impl_;
   const auto name = m.choose_name(spec.name, "ipsec");
   if (!name) return name.error();
-  if (spec.local == 0 || spec.remote == 0 || spec.local == spec.remote)
-    return Error{Errc::Invalid,
-                 fmt::format("tunnel {}: local and remote must be two addresses", spec.name)};
-  const std::uint16_t mtu = spec.mtu != 0 ? spec.mtu : crypto::tunnel_mtu(kDefaultPathMtu);
-  if (mtu < kMinTunnelMtu || mtu > kMaxTunnelMtu)
-    return Error{Errc::Invalid, fmt::format("tunnel {}: MTU {}: expected {} to {} bytes", spec.name,
-                                            mtu, kMinTunnelMtu, kMaxTunnelMtu)};
+  if (auto good = check_tunnel(spec); !good) return good;
+  const std::uint16_t mtu = mtu_of(spec);
   const auto slot = m.free_slot();
   if (!slot) return slot.error();
   const auto at = std::find_if(m.tunnel_list.begin(), m.tunnel_list.end(),
@@ -177,6 +186,7 @@ core::Expected<> Manager::delete_sa(const std::string& tunnel, crypto::Direction
 core::Expected<> Manager::Impl::retire_sa(const crypto::SaInfo& sa) {
   auto removed = sas->remove(sa.id);
   if (!removed) return removed;
+  key_files[sa.id].clear();
   sa_base[sa.id] = {};
   sa_base[sa.id] = count_sa(sa);
   return removed;

@@ -51,6 +51,12 @@ core::InterfaceId& slot_of(core::VlanTable& table, std::uint16_t tpid, std::uint
 }
 }  // namespace
 
+core::Expected<> Manager::check_vlan(const std::vector<pollux_option_value>& options) {
+  const auto read = read_options(options);
+  if (!read) return read.error();
+  return core::Done{};
+}
+
 core::Expected<std::string> Manager::Impl::create_vlan(
     const InterfaceSpec& spec, const std::shared_ptr<const Driver>& driver) {
   const auto values = check_options(*driver, spec.options);
@@ -121,10 +127,12 @@ void Manager::Impl::follow_parent(core::InterfaceId parent) {
   for (const core::InterfaceId id : vlans_on(parent)) {
     Interface& i = master.interfaces[id];
     const bool was = i.port_id != core::kNoInterface;
-    const bool same = i.mac == carrier.mac && i.mtu <= carrier.mtu && i.mtu != 0;
+    const std::uint16_t asked = managed[id].spec.mtu;
+    const std::uint16_t mtu = asked == 0 ? carrier.mtu : std::min(asked, carrier.mtu);
+    const bool same = i.mac == carrier.mac && i.mtu == mtu;
     i.port_id = carrier.port_id;
     i.mac = carrier.mac;
-    i.mtu = i.mtu == 0 ? carrier.mtu : std::min(i.mtu, carrier.mtu);
+    i.mtu = mtu;
     i.encapsulation = carrier.encapsulation;
     proto::emit_vlan_tag(managed[id].vlan_tpid, managed[id].vlan_id,
                          proto::MutBytes{i.encapsulation.bytes}.subspan(i.encapsulation.length));

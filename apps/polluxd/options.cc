@@ -94,6 +94,8 @@ void declare(CLI::App& app, Options& o, Raw& raw) {
       ->type_name("N")
       ->check(CLI::Range(std::uint32_t{1}, kMaxWorkers));
   app.add_option("-c,--config", raw.config, "configuration file")->type_name("FILE.toml");
+  app.add_flag("--check", o.check, "say what is wrong with the configuration file, and leave")
+      ->needs("--config");
   app.add_option("-U,--user", raw.owner, "user and group to become after start")
       ->type_name("USER[:GROUP]");
   app.add_flag_function(

@@ -21,6 +21,7 @@ struct Options {
   unsigned instance = 0;                 ///< -i, 0 to 255
   std::optional<std::uint32_t> workers;  ///< -t
   std::optional<std::string> config;     ///< -c
+  bool check = false;                    ///< --check: only look at the configuration file
   std::optional<Owner> owner;            ///< -U user[:group], numbers allowed
   unsigned verbose = 0;                  ///< how often -v was given
   std::vector<std::string> eal;          ///< --eal, handed to the EAL as they are

@@ -55,8 +55,8 @@ struct Limits {
 inline constexpr std::uint32_t kMaxWorkers = 64;
 inline constexpr std::uint32_t kMaxCpu = 1023;
 
-/// The configuration file, whole.
-struct Config {
+/// What is settled when the daemon starts and stays until its end.
+struct ProcessConfig {
   Limits limits;
   std::uint32_t workers = 1;
   std::vector<unsigned> cpus;         ///< by worker; empty: chosen from the process's affinity
@@ -64,10 +64,21 @@ struct Config {
   std::string socket_directory = "/run/pollux";
   std::vector<std::string> driver_path;  ///< folders searched before the built-in ones
   std::vector<std::string> eal_args;     ///< handed to the EAL as they are
+};
+
+struct TunnelConfig : crypto::TunnelSpec {
+  std::vector<proto::Ip4Prefix> addresses;
+  bool up = true;
+};
+struct SaConfig : crypto::SaSpec {
+  std::string key_file;  ///< where the key comes from; empty: it was given over the API
+};
+
+/// The configuration file, whole; or what of it runs.
+struct Config : ProcessConfig {
   std::vector<InterfaceSpec> interfaces;
-  std::vector<crypto::TunnelSpec> tunnels;
-  std::vector<std::vector<proto::Ip4Prefix>> tunnel_addresses;  ///< by index in `tunnels`
-  std::vector<crypto::SaSpec> sas;
+  std::vector<TunnelConfig> tunnels;
+  std::vector<SaConfig> sas;  ///< of one tunnel, outbound: the last one is in use
   std::vector<RouteSpec> routes;
   std::vector<NeighborSpec> neighbors;
   std::vector<std::pair<std::string, std::int64_t>> sysctls;

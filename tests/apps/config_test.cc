@@ -153,9 +153,9 @@ key_file = "keys/out.key"
   ASSERT_EQ(config.tunnels[0].selectors.size(), 1u);
   EXPECT_EQ(config.tunnels[0].selectors[0].local, (proto::Ip4Prefix{0x0a010000, 16}));
   EXPECT_EQ(config.tunnels[0].selectors[0].remote, (proto::Ip4Prefix{0x0a020000, 16}));
-  ASSERT_EQ(config.tunnel_addresses.size(), 2u);
-  EXPECT_EQ(config.tunnel_addresses[0], (std::vector<proto::Ip4Prefix>{{0x0aff0001, 30}}));
-  EXPECT_TRUE(config.tunnel_addresses[1].empty());
+  ASSERT_EQ(config.tunnels.size(), 2u);
+  EXPECT_EQ(config.tunnels[0].addresses, (std::vector<proto::Ip4Prefix>{{0x0aff0001, 30}}));
+  EXPECT_TRUE(config.tunnels[1].addresses.empty());
   ASSERT_EQ(config.sas.size(), 2u);
   EXPECT_EQ(config.sas[0].spi, 0x1000u);
   EXPECT_EQ(config.sas[0].direction, crypto::Direction::In);
