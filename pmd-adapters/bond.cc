@@ -118,7 +118,7 @@ Outcome<> plan_bond_queues(const Request& r, bool lacp, EthdevSpec& spec) {
                    "for net_af_packet give qpairs=2"};
   const unsigned wanted = r.queues() + (lacp ? 1U : 0U);
   spec.queues = static_cast<std::uint16_t>(std::min<unsigned>(wanted, *there));
-  spec.control_queue = lacp;
+  spec.control_queue = spec.offloads.all_multicast = lacp;
   return core::Done{};
 }
 

@@ -165,6 +165,7 @@ Outcome<> Ethdev::start() {
   if (filters != 0 && filters != -ENOTSUP) return failure("leave promiscuous mode", filters);
   if (filters == 0 && rte_eth_promiscuous_get(id_) == 0) capabilities_ |= POLLUX_CAP_PROMISCUOUS;
   capabilities_ |= multicast_capability();
+  if (auto done = take_all_groups(); !done) return done.error();
   return take_all_vlans();
 }
 
@@ -217,6 +218,7 @@ Outcome<pollux_link> Ethdev::link() {
 }
 
 Outcome<> Ethdev::set_promiscuous(bool on) {
+  if (keeps_promiscuous_) return core::Done{};
   const int result = on ? rte_eth_promiscuous_enable(id_) : rte_eth_promiscuous_disable(id_);
   if (result != 0) return failure(on ? "enter promiscuous mode" : "leave promiscuous mode", result);
   return core::Done{};

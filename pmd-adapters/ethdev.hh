@@ -48,6 +48,8 @@ struct Offloads {
   bool rss = false;
   /// A frame longer than a packet buffer may come in several.
   bool scatter = false;
+  /// The device drops all groups, broadcast among them, unless it is told to take in every one.
+  bool all_multicast = false;
   /// The device tells of its link by interrupts, and in no other way.
   bool link_interrupts = false;
   /// The device drops every VLAN that it was not told of: it is told of all, for the stack judges.
@@ -119,6 +121,7 @@ private:
   void ask_offloads(const rte_eth_dev_info& info, rte_eth_conf& conf);
   void ask_rss(const rte_eth_dev_info& info, rte_eth_conf& conf);
   [[nodiscard]] std::uint32_t multicast_capability() const noexcept;
+  Outcome<> take_all_groups();
   [[nodiscard]] std::uint16_t offered_tx_queues() const noexcept {
     return static_cast<std::uint16_t>(tx_queues_ - (spec_.control_queue ? 1 : 0));
   }
@@ -129,7 +132,7 @@ private:
 
   // The port number comes first: all that rx and tx read.
   std::uint16_t id_ = 0;
-  bool started_ = false, was_up_ = false;
+  bool started_ = false, was_up_ = false, keeps_promiscuous_ = false;
   bool is_pci_ = false;
   std::uint16_t rx_queues_ = 0, tx_queues_ = 0, mtu_ = 0;
   std::uint32_t capabilities_ = 0;  ///< of enum pollux_capability, as configured

@@ -111,6 +111,7 @@ void Ethdev::unwatch_removal() noexcept {
 }
 
 std::uint32_t Ethdev::multicast_capability() const noexcept {
+  if (spec_.offloads.all_multicast) return 0;
   if (spec_.interface || rte_eth_dev_set_mc_addr_list(id_, nullptr, 0) == 0)
     return POLLUX_CAP_MULTICAST;
   // Some devices have no list but one switch for all groups.
@@ -119,7 +120,18 @@ std::uint32_t Ethdev::multicast_capability() const noexcept {
              : 0;
 }
 
+/// Where a device has no such switch, it takes in everything.
+Outcome<> Ethdev::take_all_groups() {
+  if (!spec_.offloads.all_multicast || rte_eth_allmulticast_enable(id_) == 0) return core::Done{};
+  if (const int result = rte_eth_promiscuous_enable(id_); result != 0)
+    return failure("take in every group", result);
+  keeps_promiscuous_ = true;
+  capabilities_ &= ~std::uint32_t{POLLUX_CAP_PROMISCUOUS};
+  return core::Done{};
+}
+
 Outcome<> Ethdev::set_multicast(std::span<const std::uint8_t[6]> addresses) {
+  if (spec_.offloads.all_multicast) return core::Done{};
   if (spec_.interface) return spec_.interface->set_multicast(addresses);
   std::vector<rte_ether_addr> list(addresses.size());
   for (std::size_t i = 0; i < list.size(); ++i)

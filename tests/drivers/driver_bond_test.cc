@@ -78,6 +78,39 @@ TEST_F(Bond, ActiveBackupGoesOnWithoutAMember) {
   EXPECT_TRUE(first && second);
 }
 
+// Two bonds, two cables; DPDK's driver sends by a member only once both ends have agreed. The
+// frames are broadcast, which it drops unless told to take in every group.
+//
+//     bond -- plx0 ==== plx1 -- bond
+//          \_ plx2 ==== plx3 _/
+TEST_F(Bond, LacpNegotiates) {
+  const lab::VethPair veth;
+  ASSERT_EQ(std::system("ip link add plx2 type veth peer name plx3 && ip link set plx0 up && "
+                        "ip link set plx2 up && ip link set plx3 up"),
+            0);
+  {
+    const auto members = [](const char* one, const char* other) {
+      return std::string{"bond,mode=lacp,members=net_af_packet_"} + one + ",iface=" + one +
+             ",qpairs=2+net_af_packet_" + other + ",iface=" + other + ",qpairs=2";
+    };
+    const PortPtr left = open(members("plx0", "plx2")), right = open(members("plx1", "plx3"));
+    ASSERT_TRUE(left && right);
+    EXPECT_EQ(left->device().rx_queues, 2);
+    EXPECT_EQ(left->device().tx_queues, 1) << "one is LACP's";
+    EXPECT_TRUE((*left)->set_promiscuous(false)) << "which it may ignore";
+    unsigned to_right = 0, to_left = 0;
+    EXPECT_TRUE(eventually([&] {
+      EXPECT_TRUE((*left)->link() && (*right)->link());
+      (void)try_send(*left, 1);
+      (void)try_send(*right, 2);
+      to_right += receive(*right);
+      to_left += receive(*left);
+      return to_right > 0 && to_left > 0;
+    }));
+  }
+  EXPECT_EQ(std::system("ip link del plx2"), 0);
+}
+
 TEST_F(Bond, ReopensWithoutLeak) {
   const std::string text = "bond,members=net_tap_b0,iface=plxb0+net_tap_b1,iface=plxb1";
   for (int i = 0; i < 3; ++i) ASSERT_TRUE(open(text));
