@@ -156,8 +156,7 @@ bool take(const Capture& c, Capture::Lane& lane, rte_mbuf* m, Cut cut, CaptureHe
 }
 
 void lose(Capture::Lane& lane, InterfaceId interface, std::uint64_t n) noexcept {
-  // What came from nowhere counts with the first.
-  if (!lane.lost.empty() && n != 0) lane.lost[interface < lane.lost.size() ? interface : 0].add(n);
+  lane.lost[std::min<std::size_t>(interface, lane.lost.size() - 1)].add(n);
 }
 
 void take_all(Worker& w, const Interface& at, Direction direction, Cut cut,
@@ -317,13 +316,12 @@ void observe_stage(Worker& w, Stage s, std::span<rte_mbuf* const> packets) noexc
   }
 }
 
-void observe_handoff(Worker& w, std::span<const HandedPacket> handed) noexcept {
+void observe_handoff(Worker& w, std::span<const HandedPacket> handed, bool own) noexcept {
   const Observation& o = *w.observation;
   for (const HandedPacket& p : handed) {
     const bool ip = p.kind == HandedPacket::Kind::Ip4;
     const Layer layer = ip ? Layer::Ip : Layer::Ethernet;
-    if (p.kind != HandedPacket::Kind::Received)
-      enter_trace(w, p.m, TraceRecord::Kind::Own, layer, kNoInterface);
+    if (own) enter_trace(w, p.m, TraceRecord::Kind::Own, layer, kNoInterface);
     if (!is_traced(o, p.m)) continue;
     TraceRecord r = record_of(w, p.m, TraceRecord::Kind::Stage, layer);
     r.what = static_cast<std::uint8_t>(Stage::HandoffInput);

@@ -91,10 +91,10 @@ struct CaptureHeader {
 struct Capture {
   /// What one worker writes.
   struct Lane {
-    explicit Lane(std::size_t interfaces) : lost(interfaces) {}
+    explicit Lane(std::size_t interfaces) : lost(interfaces + 1) {}
     static constexpr std::size_t kRing = std::size_t{1} << 20;
     PacketRing<CaptureHeader> ring{kRing};
-    std::vector<Counter> lost;  ///< by InterfaceId: packets that found the ring full
+    std::vector<Counter> lost;  ///< packets that found the ring full, by InterfaceId; last: of none
     struct Leaving {
       std::size_t cursor;
       std::uint32_t lost;
@@ -136,8 +136,8 @@ void observe_vlan_transmit(Worker& w, const Interface& out,
                            std::span<rte_mbuf* const> frames) noexcept;
 /// A clear-text packet passes a tunnel, data at its IP header.
 void observe_tunnel(Worker& w, InterfaceId tunnel, Direction direction, rte_mbuf* m) noexcept;
-/// Packets have come from another thread.
-void observe_handoff(Worker& w, std::span<const HandedPacket> handed) noexcept;
+/// Packets have come from another thread. @param own  the manager's, which made them.
+void observe_handoff(Worker& w, std::span<const HandedPacket> handed, bool own) noexcept;
 /// A packet is about to be given to another worker.
 void observe_hand_over(Worker& w, const rte_mbuf* m, std::uint16_t worker) noexcept;
 /// A packet waits for a neighbour from now on.

@@ -115,18 +115,27 @@ bool is_word_byte(char c) noexcept {
          c == '_';
 }
 
-/// An address, a number, or a MAC address: nothing that would be looked up.
-bool is_value(std::string_view word) noexcept {
-  if (word.starts_with("0x") || word.starts_with("0X")) word.remove_prefix(2);
-  const bool colon = word.find(':') != std::string_view::npos;
-  const bool digit = std::isdigit(static_cast<unsigned char>(word.front())) != 0;
-  return (colon || digit) && std::all_of(word.begin(), word.end(), [](unsigned char c) {
-           return std::isxdigit(c) != 0 || c == ':' || c == '.' || c == '-';
-         });
+bool consists_of(std::string_view word, std::string_view allowed) noexcept {
+  return word.find_first_not_of(allowed) == std::string_view::npos;
+}
+
+/// A number, an IPv4, IPv6 or MAC address: nothing that would be looked up.
+/// @param range  whether "80-90" is one: anywhere else it would be taken for the name of a host.
+bool is_value(std::string_view word, bool range) noexcept {
+  constexpr std::string_view kHex = "0123456789abcdefABCDEF";
+  constexpr std::string_view kHexAndMore = "0123456789abcdefABCDEF:.";
+  constexpr int kMostDots = 3;
+  if (word.find(':') != std::string_view::npos) return consists_of(word, kHexAndMore);
+  if (word.starts_with("0x") || word.starts_with("0X")) return consists_of(word.substr(2), kHex);
+  if (std::count(word.begin(), word.end(), '.') > kMostDots) return false;
+  return consists_of(word, range ? "0123456789-" : "0123456789.");
 }
 
 /// @return the first word that is a name, or nothing.
 std::string_view find_name(std::string_view text) noexcept {
+  constexpr std::array<std::string_view, 6> kTypes{"host", "net",   "gateway",
+                                                   "port", "proto", "portrange"};
+  bool range = false;  // what stands behind "or" is of the type that was named last
   while (!text.empty()) {
     if (!is_word_byte(text.front())) {
       text.remove_prefix(1);
@@ -136,9 +145,12 @@ std::string_view find_name(std::string_view text) noexcept {
     const auto word = text.substr(0, static_cast<std::size_t>(end - text.begin()));
     text.remove_prefix(word.size());
     // "tcp[13]-4" and "ether[0]:2" leave what is no word.
-    if (word.find_first_not_of(":-._") == std::string_view::npos) continue;
-    const std::string_view bare = word.substr(word.find_first_not_of("-:"));
-    if (std::find(kWords.begin(), kWords.end(), bare) == kWords.end() && !is_value(bare))
+    const std::size_t begin = word.find_first_not_of("-:");
+    if (begin == std::string_view::npos) continue;
+    const bool address = word.starts_with("::");
+    const std::string_view bare = address ? word : word.substr(begin);
+    if (std::find(kTypes.begin(), kTypes.end(), bare) != kTypes.end()) range = bare == "portrange";
+    if (std::find(kWords.begin(), kWords.end(), bare) == kWords.end() && !is_value(bare, range))
       return word;
   }
   return {};

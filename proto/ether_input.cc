@@ -18,8 +18,8 @@ void demultiplex(core::Worker& w, rte_mbuf* m, std::uint16_t type, EtherInputNex
 }
 }  // namespace
 
-void ether_input(core::Worker& w, const core::Interface& in, core::Burst& rx,
-                 EtherInputNext& next) noexcept {
+void ether_input(core::Worker& w, const core::Interface& in, core::Burst& rx, EtherInputNext& next,
+                 bool counted) noexcept {
   w.enter(core::Stage::EtherInput, rx.packets());
   const auto packets = rx.take();
   for (rte_mbuf* m : packets) core::prefetch_front(*m);
@@ -30,7 +30,7 @@ void ether_input(core::Worker& w, const core::Interface& in, core::Burst& rx,
       bytes += m->pkt_len;
       w.drop(m, DropReason::InterfaceDown);
     }
-    w.interface[in.id].rx.add(packets.size(), bytes);
+    if (!counted) w.interface[in.id].rx.add(packets.size(), bytes);
     return;
   }
   core::Burst::Writer ip4{next.ip4};
@@ -58,6 +58,6 @@ void ether_input(core::Worker& w, const core::Interface& in, core::Burst& rx,
     else
       demultiplex(w, m, type, next);
   }
-  w.interface[in.id].rx.add(packets.size(), bytes);
+  if (!counted) w.interface[in.id].rx.add(packets.size(), bytes);
 }
 }  // namespace proto

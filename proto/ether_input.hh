@@ -13,8 +13,9 @@ struct EtherInputNext {
 
 /// Splits frames by EtherType and by whom the link layer addresses.
 /// In:    frames received on `in`, data at the Ethernet header.
-/// Out:   data at the Ethernet payload. `rx` is empty.
+/// Out:   data at the Ethernet payload. `rx` is empty. Counts what `in` has received.
 /// Drops: InterfaceDown, RxChained, EtherTruncated, EtherNotForUs, EtherUnknownType.
-void ether_input(core::Worker& w, const core::Interface& in, core::Burst& rx,
-                 EtherInputNext& next) noexcept;
+/// @param counted  they are: a tag was taken off frames that arrived before.
+void ether_input(core::Worker& w, const core::Interface& in, core::Burst& rx, EtherInputNext& next,
+                 bool counted = false) noexcept;
 }  // namespace proto

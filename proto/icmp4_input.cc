@@ -2,6 +2,7 @@
 #include "proto/icmp4_input.hh"
 
 #include "core/mbuf.hh"
+#include "core/observation.hh"
 #include "proto/wire/icmp4.hh"
 #include "proto/wire/ip4.hh"
 
@@ -22,7 +23,8 @@ void make_reply(rte_mbuf& m, const Ip4View& ip, const Icmp4View& icmp, std::uint
   const MutBytes packet = core::front_bytes_mut(m);
   emit(echo, packet.subspan(Ip4View::kMinHeaderLen));
   emit(answer, packet);
-  m.ol_flags = 0;
+  // What the device said was of the request; what stays says whose the buffer is, and who watches.
+  m.ol_flags &= RTE_MBUF_F_INDIRECT | RTE_MBUF_F_EXTERNAL | core::kMarkedFlag;
 }
 
 core::Event reply_seen(const Ip4View& ip, const Icmp4View& icmp, std::uint64_t now_us) noexcept {

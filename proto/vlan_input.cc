@@ -37,6 +37,8 @@ void vlan_input(core::Worker& w, const core::Interface& in, core::Burst& tagged,
     // The addresses move over the tag, up to the inner EtherType.
     std::memmove(header.data() + VlanTagView::kLen, header.data(), kAddresses);
     core::grow_front(*m, EtherView::kHeaderLen - VlanTagView::kLen);
+    // A priority tag leaves the frame where it arrived, and it is counted there already.
+    if (id != in.id) w.interface[id].rx.add(1, m->pkt_len);
     untagged.push(m, id);
   }
 }

@@ -12,7 +12,7 @@ namespace polluxd {
 /// manager to each worker. Outlives the workers.
 class Handoff {
 public:
-  /// Wires the shards up. Before the workers start.
+  /// Wires the shards up; the manager's ring is each worker's first. Before the workers start.
   explicit Handoff(std::span<Shard* const> shards) {
     for (Shard* to : shards) to->worker.handoff_from.clear();
     for (Shard* from : shards) from->worker.handoff_to.assign(shards.size(), nullptr);

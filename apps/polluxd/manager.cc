@@ -67,7 +67,8 @@ Manager::Impl::Impl(const Limits& l, Env e, DriverRegistry& d)
       tunnel_list(l.tunnels),
       sa_base(l.sas),
       key_files(l.sas),
-      load_base(env.shards.size()) {
+      load_base(env.shards.size()),
+      observers{env.shards.size(), l.interfaces} {
   add_sysctls(sysctl);
   master.interfaces.resize(l.interfaces);
   master.rx_queues.resize(env.shards.size());
@@ -99,6 +100,7 @@ void Manager::Impl::publish() {
       static_cast<std::uint32_t>(sysctl.value("net.inet.icmp.errppslimit"));
   for (std::size_t id = 0; id < managed.size(); ++id)
     master.ip4.addresses[id] = managed[id].addresses;
+  master.observation = observers.observation(master.interfaces);
   published->publish(std::make_unique<const StackConfig>(master));
 }
 
@@ -145,6 +147,7 @@ bool Manager::poll(std::uint64_t now_us) {
   m.run_announcements();
   m.run_pings();
   m.poll_devices();
+  if (m.observers.poll(now_us, [&m] { m.publish(); })) reported = true;
   return reported;
 }
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "apps/polluxd/driver_registry.hh"
+#include "apps/polluxd/manager_observe.hh"
 #include "apps/polluxd/pipeline.hh"
 #include "apps/polluxd/specs.hh"
 #include "core/published.hh"
@@ -256,6 +257,13 @@ public:
   core::Expected<> ping(std::uint32_t dst, std::uint32_t source, std::uint16_t size,
                         std::uint32_t timeout_ms,
                         std::function<void(const core::Expected<PingReply>&)> done);
+
+  // Watching packets. What is recorded is given to the sink from poll().
+  /// @return as Observers::add_trace() and add_capture().
+  core::Expected<ObserverId> start_trace(const TraceSpec& spec, TraceSink sink);
+  core::Expected<ObserverId> start_capture(const CaptureSpec& spec, CaptureSink sink);
+  /// Ends it in the next poll(), which gives what is left and calls the sink's end().
+  void stop_observer(ObserverId id) noexcept;
 
   /// Takes the workers' events and runs timers: ARP requests, refresh, expiry, ping time-outs.
   /// @param now_us  the clock that the workers use.

@@ -184,6 +184,7 @@ struct Manager::Impl {
   };
   std::vector<Pin> pins;
   std::uint64_t next_device_poll_us = 0;
+  Observers observers;
   std::function<void(const ManagerEvent&)> listener;
   std::vector<LoadedDriver> known_drivers;  ///< that were loaded when last looked at
 };

@@ -95,7 +95,7 @@ void vlan_path(Shard& s, const StackConfig& config, const core::Interface& in, B
       packets[others++] = packets[i];
     }
     n = others;
-    if (s.worker.observation != nullptr) [[unlikely]]
+    if (s.worker.observation != nullptr && id != in.id) [[unlikely]]
       core::observe_receive(s.worker, config.interfaces[id], same.packets());
     input_path(s, config, config.interfaces[id], same, tags + 1);
   }
@@ -109,7 +109,7 @@ void input_path(Shard& s, const StackConfig& config, const core::Interface& in, 
   core::Worker& w = s.worker;
 
   proto::EtherInputNext l2;
-  proto::ether_input(w, in, rx, l2);
+  proto::ether_input(w, in, rx, l2, /*counted=*/tags != 0);
   if (!l2.vlan.empty()) [[unlikely]]
     vlan_path(s, config, in, l2.vlan, tags);
   proto::arp_input(w, config.interfaces, config.ip4, in, l2.arp);
@@ -160,7 +160,7 @@ std::uint32_t handoff_path(Shard& s, const StackConfig& config) noexcept {
     if (n == 0) continue;
     w.enter(core::Stage::HandoffInput, std::span{packets}.first(n));
     if (w.observation != nullptr) [[unlikely]]
-      core::observe_handoff(w, std::span{handed}.first(n));
+      core::observe_handoff(w, std::span{handed}.first(n), ring == w.handoff_from.front());
     taken += static_cast<std::uint32_t>(n);
 
     Burst own, received;
