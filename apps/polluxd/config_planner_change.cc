@@ -116,7 +116,7 @@ std::string ConfigPlanner::change_addresses(const std::string& name) {
   Addresses order = face.now;
   std::erase_if(order, [&](const Ip4Prefix& a) {
     if (std::ranges::find(face.then, a) != face.then.end()) return false;
-    append(text, "-" + proto::to_string(a));
+    append(text, fmt::format("-{}", proto::to_string(a)));
     return true;
   });
   for (const bool late : {false, true})
@@ -124,7 +124,7 @@ std::string ConfigPlanner::change_addresses(const std::string& name) {
       const bool was = std::ranges::find(face.now, a) != face.now.end();
       const bool early = std::ranges::find(face.stay, a) != face.stay.end();
       if (was || early == late) continue;
-      append(text, "+" + proto::to_string(a));
+      append(text, fmt::format("+{}", proto::to_string(a)));
       order.push_back(a);
       if (late) steps_.add_address(name, a);
     }
