@@ -171,6 +171,7 @@ Case stage(std::size_t n, const char* load, std::uint32_t destinations) {
 
 std::vector<Case> pipeline_cases() {
   using Tunnel = Stack::Options::Tunnel;
+  using Watch = Stack::Options::Watch;
   constexpr auto kGcm128 = crypto::Algorithm::AesGcm128;
   const auto esp = [&](Tunnel t, std::uint16_t length) {
     return Stack::Options{.traffic = {.frame_len = length}, .algorithm = kGcm128, .tunnel = t};
@@ -183,6 +184,12 @@ std::vector<Case> pipeline_cases() {
                {.traffic = {.destinations = kMany}}),
       pipeline("ip4-64k-64-cold", "the same, packets out of L1", "",
                {.traffic = {.destinations = kMany}, .depth = kColdDepth}),
+      pipeline("ip4-1flow-64-trace", "1 flow, a trace whose filter takes nothing", "ip4-1flow-64",
+               {.traffic = {}, .watch = Watch::Trace}),
+      pipeline("ip4-1flow-64-capture-other", "1 flow, a capture of another interface",
+               "ip4-1flow-64", {.traffic = {}, .watch = Watch::Nowhere}),
+      pipeline("ip4-1flow-64-capture", "1 flow, all of it captured", "ip4-1flow-64",
+               {.traffic = {}, .watch = Watch::Lan}),
       engine_alone("imb-gcm128-out-64", true, kShort - kEther),
       engine_alone("imb-gcm128-in-64", false, kShort - kEther),
       engine_alone("imb-gcm128-out-1420", true, kLong - kEther),

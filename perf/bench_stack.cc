@@ -134,6 +134,10 @@ Stack::Stack(rte_mempool* pool, const Options& o) {
   };
   attach("lan", *lan_, kLanIp);
   attach("wan", *wan_, kWanIp);
+  if (o.watch == Options::Watch::Nowhere) {
+    other_ = std::make_unique<BenchPort>(pool, [](rte_mbuf**, std::uint16_t) {});
+    attach("other", *other_, kLanIp + 0x20000);
+  }
   must(manager_->add_neighbor({"wan", kWanPeer, kPeerMac}));
   switch (o.tunnel) {
     case Options::Tunnel::None: make_routes(o.traffic); break;
@@ -147,7 +151,20 @@ Stack::Stack(rte_mempool* pool, const Options& o) {
       break;
     case Options::Tunnel::Seal: make_tunnel(o.algorithm, kWanPeer, kWanIp); break;
   }
+  watch(o.watch);
   lan_->receiving(true);
+}
+
+void Stack::watch(Options::Watch what) {
+  using Watch = Options::Watch;
+  if (what == Watch::Trace)
+    must(manager_->start_trace({.count = 10, .filter = "tcp port 9"},
+                               {.packet = [](auto) {}, .end = [](auto) {}}));
+  if (what == Watch::Nowhere || what == Watch::Lan)
+    must(manager_->start_capture(
+        {.interfaces = {what == Watch::Lan ? "lan" : "other"}},
+        {.begin = [] {}, .packet = [](const auto&) { return true; }, .end = [](auto) {}}));
+  drains_ = what == Watch::Lan;
 }
 
 Stack::~Stack() {
@@ -192,5 +209,10 @@ void Stack::make_tunnel(crypto::Algorithm a, std::uint32_t local, std::uint32_t 
 void Stack::run_once() noexcept {
   shard_->worker.now_us = clock_.us(rte_rdtsc());
   (void)polluxd::run_once(*shard_, manager_->published().read());
+  constexpr std::uint64_t kDrainEvery = 64;  // well before the ring is full
+  if (!drains_ || ++iterations_ % kDrainEvery != 0) return;
+  const std::uint64_t then = rte_rdtsc();
+  manager_->poll(shard_->worker.now_us);
+  manager_cycles_ += rte_rdtsc() - then;
 }
 }  // namespace perf

@@ -34,6 +34,12 @@ public:
       In,    ///< lan receives what a second stack has sealed
       Seal,  ///< that second stack
     } tunnel = Tunnel::None;
+    enum class Watch {
+      Nothing,
+      Trace,    ///< whose filter takes no packet
+      Nowhere,  ///< a capture of an interface without traffic
+      Lan,      ///< a capture of what lan receives
+    } watch = Watch::Nothing;
   };
   Stack(rte_mempool* pool, const Options& options);
   ~Stack();
@@ -44,7 +50,7 @@ public:
   void run_once() noexcept;
   /// Cycles that the devices themselves have cost so far.
   [[nodiscard]] std::uint64_t device_cycles() const noexcept {
-    return lan_->device_cycles() + wan_->device_cycles();
+    return lan_->device_cycles() + wan_->device_cycles() + manager_cycles_;
   }
   [[nodiscard]] std::uint64_t received() const noexcept { return lan_->received(); }
   [[nodiscard]] std::uint64_t sent() const noexcept { return wan_->sent(); }
@@ -55,6 +61,7 @@ public:
   [[nodiscard]] BenchPort& lan() noexcept { return *lan_; }
 
 private:
+  void watch(Options::Watch what);
   void make_routes(const Traffic& t);
   void route_into_tunnel(const Traffic& t);
   void make_tunnel(crypto::Algorithm a, std::uint32_t local, std::uint32_t remote);
@@ -64,8 +71,11 @@ private:
   std::unique_ptr<polluxd::Shard> shard_;
   polluxd::DriverRegistry drivers_{{}};
   std::unique_ptr<polluxd::Manager> manager_;
-  std::unique_ptr<BenchPort> lan_, wan_;
-  std::unique_ptr<Stack> peer_;  ///< who seals what we open
+  std::unique_ptr<BenchPort> lan_, wan_, other_;
+  bool drains_ = false;  ///< a capture's ring is to be emptied
+  std::uint64_t iterations_ = 0;
+  std::uint64_t manager_cycles_ = 0;  ///< its own cost, which is another thread's otherwise
+  std::unique_ptr<Stack> peer_;       ///< who seals what we open
 };
 
 /// Makes `fill` functions: frames as `t` says, in order of a pseudo-random sequence.
