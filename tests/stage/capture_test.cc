@@ -217,6 +217,49 @@ TEST_F(CaptureTest, FollowsTheNameOfAnInterface) {
   r.run_for(3);
 }
 
+Packet tagged(Packet bytes, std::uint8_t id) {
+  const std::uint8_t tag[] = {0x81, 0x00, 0x00, id};
+  bytes.insert(bytes.begin() + 12, std::begin(tag), std::end(tag));
+  return bytes;
+}
+
+TEST_F(CaptureTest, VlanIsSeenWithoutItsTagsAndThePortBeneathWithThem) {
+  polluxd::InterfaceSpec spec;
+  spec.driver = "vlan";
+  spec.options = {{"parent", "lan0"}, {"id", "100"}};
+  spec.name = "vlan100";
+  spec.addresses = {{ip("10.100.0.1"), 24}};
+  must(r.manager.create_interface(spec));
+  must(r.manager.add_neighbor({"vlan100", ip("10.100.0.2"), Router::kHostMac}));
+  r.run_for(3);
+  (void)r.lan.take_sent();
+  Captured vlan, drops;
+  vlan.start(r, {.interfaces = {"vlan100"}, .filter = "udp"});
+  c.start(r, {.interfaces = {"lan0"}});
+  drops.start(r, {.drops = true});
+  const Packet in =
+      from_host(ip4_udp({.src = ip("10.100.0.2"), .dst = ip("10.100.0.2")}, {}, pattern(8)));
+  const Packet out = to_host(
+      ip4_udp({.ttl = 63, .src = ip("10.100.0.2"), .dst = ip("10.100.0.2")}, {}, pattern(8)));
+  r.receive(r.lan, tagged(in, 100));
+  r.receive(r.lan, tagged(in, 77));
+  const Packet no_route =
+      from_host(ip4_udp({.src = ip("10.100.0.2"), .dst = ip("8.8.8.8")}, {}, pattern(8)));
+  r.receive(r.lan, tagged(no_route, 100));
+  r.receive(r.lan, tagged(from_host(udp()), 0));
+  settle();
+  // An error about no route leaves by the VLAN too, and is no UDP.
+  EXPECT_EQ(vlan.packets,
+            (Frames{frame("vlan100", Direction::In, in), frame("vlan100", Direction::Out, out),
+                    frame("vlan100", Direction::In, no_route)}));
+  ASSERT_EQ(c.packets.size(), 6u);
+  EXPECT_EQ(c.packets[0], frame("lan0", Direction::In, tagged(in, 100)));
+  EXPECT_EQ(c.packets[1], frame("lan0", Direction::Out, tagged(out, 100)));
+  EXPECT_EQ(c.packets[5], frame("lan0", Direction::In, tagged(from_host(udp()), 0)));
+  EXPECT_EQ(drops.packets, (Frames{dropped("lan0", tagged(in, 77), "VlanUnknown"),
+                                   dropped("vlan100", no_route, "Ip4NoRoute")}));
+}
+
 class CaptureTunnel : public TwoGateways {
 protected:
   CaptureTunnel() { meet(); }
