@@ -175,7 +175,7 @@ TEST_F(TraceTest, FullRingCountsWhatIsLost) {
 }
 
 TEST_F(TraceTest, RefusesWhatItCannotDo) {
-  const auto refused = [&](polluxd::TraceSpec spec) {
+  const auto refused = [&](const polluxd::TraceSpec& spec) {
     return refusal(r.manager.start_trace(spec, {}));
   };
   EXPECT_EQ(refused({0, ""}), core::Errc::Invalid);
