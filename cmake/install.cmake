@@ -5,4 +5,4 @@ include(GNUInstallDirs)
 install(TARGETS polluxd plx RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 install(DIRECTORY ${CMAKE_BINARY_DIR}/lib/pollux/ DESTINATION lib/pollux
   USE_SOURCE_PERMISSIONS FILES_MATCHING PATTERN "*.so")
-install(FILES core/driver.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/pollux/core)
+install(FILES core/driver.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/pollux)

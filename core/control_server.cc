@@ -143,12 +143,14 @@ struct ControlServer::Impl {
   void take_line(Token token, Client& c);
   void refuse_long_line(Token token, Client& c);
   void request(Token token, Client& c, std::string& line, bool oversized);
+  void push(Client& c, std::string_view bytes);
   void flush(Client& c);
   void watch(Token token, Client& c);
   void reap(Token token);
 
   Options options;
   OnRequest on_request;
+  std::function<void(Token)> gone;
   Fd epoll, listener;
   bool listening = false;
   struct stat identity {};  ///< of the socket file, so that only our own is removed
@@ -311,6 +313,18 @@ void ControlServer::Impl::reap(Token token) {
   if (!c.doomed && !finished) return watch(token, c);
   clients.erase(at);
   watch_listener(true);
+  if (gone) gone(token);
+}
+
+void ControlServer::Impl::push(Client& c, std::string_view bytes) {
+  if (c.doomed) return;
+  if (c.out.size() - c.sent > options.max_pending) {
+    c.doomed = true;  // it asks and does not read
+    return;
+  }
+  if (c.sent > 0) c.out.erase(0, std::exchange(c.sent, 0));
+  c.out += bytes;
+  flush(c);
 }
 
 ControlServer::ControlServer(std::unique_ptr<Impl> impl) : impl_{std::move(impl)} {}
@@ -328,17 +342,43 @@ void ControlServer::answer(Token token, std::string line) {
   if (at == impl_->clients.end()) return;
   Impl::Client& c = at->second;
   if (c.in_flight > 0) --c.in_flight;
-  if (!line.empty() && !c.doomed) {
-    if (c.out.size() - c.sent > impl_->options.max_pending) {
-      c.doomed = true;  // it asks and does not read
-    } else {
-      if (c.sent > 0) c.out.erase(0, std::exchange(c.sent, 0));
-      line += '\n';
-      c.out += line;
-      impl_->flush(c);
-    }
+  if (!line.empty()) {
+    line += '\n';
+    impl_->push(c, line);
   }
   impl_->reap(token);
+}
+
+void ControlServer::subscribe(Token token) {
+  // As if an answer were due for ever.
+  if (const auto at = impl_->clients.find(token); at != impl_->clients.end())
+    ++at->second.in_flight;
+}
+
+bool ControlServer::send(Token token, std::string_view bytes) {
+  const auto at = impl_->clients.find(token);
+  if (at == impl_->clients.end()) return false;
+  impl_->push(at->second, bytes);
+  const bool stays = !at->second.doomed;
+  impl_->reap(token);
+  return stays;
+}
+
+std::size_t ControlServer::pending(Token token) const noexcept {
+  const auto at = impl_->clients.find(token);
+  return at == impl_->clients.end() ? 0 : at->second.out.size() - at->second.sent;
+}
+
+void ControlServer::close(Token token) {
+  const auto at = impl_->clients.find(token);
+  if (at == impl_->clients.end()) return;
+  at->second.reading = false;
+  at->second.in_flight = 0;
+  impl_->reap(token);
+}
+
+void ControlServer::on_close(std::function<void(Token)> gone) {
+  impl_->gone = std::move(gone);
 }
 
 int ControlServer::descriptor() const noexcept {

@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/error.hh"
@@ -38,6 +39,23 @@ public:
   /// sends nothing and says that the request is done. A client that leaves more than max_pending
   /// bytes unread is disconnected.
   void answer(Token token, std::string line);
+
+  // Lines that answer no request: what a client has subscribed to.
+
+  /// From now on the client is kept until it closes its connection, even where it has said that it
+  /// sends no more.
+  void subscribe(Token token);
+  /// Bytes to a client, as they are, behind all that it was sent before.
+  /// @return false: it has gone, or is disconnected because it leaves more than max_pending bytes
+  /// unread.
+  bool send(Token token, std::string_view bytes);
+  /// Bytes that a client has not taken yet: a source that can do without some holds back.
+  [[nodiscard]] std::size_t pending(Token token) const noexcept;
+  /// Closes the connection when the client has taken what it was sent before; reads no more of it.
+  void close(Token token);
+  /// Called when a client has gone; must not call the server, nor throw.
+  void on_close(std::function<void(Token)> gone);
+
   /// An epoll descriptor: readable when poll() has work.
   [[nodiscard]] int descriptor() const noexcept;
   /// Accepts, reads, writes as far as possible without blocking.

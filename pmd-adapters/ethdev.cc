@@ -205,6 +205,7 @@ Outcome<pollux_link> Ethdev::link() {
     removed_ = true;
   if (removed_) return Failure{ENODEV, fmt::format("{}: the device is gone", spec_.device)};
   if (spec_.control_queue) (void)rte_eth_tx_burst(id_, offered_tx_queues(), nullptr, 0);
+  if (spec_.is_elsewhere && spec_.is_elsewhere()) return pollux_link{1, 0};
   rte_eth_link link{};
   if (const int result = rte_eth_link_get_nowait(id_, &link); result != 0)
     return failure("read the link", result);

@@ -72,7 +72,9 @@ struct EthdevSpec {
   bool gone_when_down = false;  ///< a link that was up does not come back
   /// The last transmit queue is not offered but polled by link(): the device sends on it by itself.
   bool control_queue = false;
-  std::function<bool()> is_gone;             ///< asked ten times a second; none: the device tells
+  std::function<bool()> is_gone;  ///< asked ten times a second; none: the device tells
+  std::function<bool()>
+      is_elsewhere;  ///< true: the device cannot tell its link, which counts as up
   std::optional<KernelInterface> interface;  ///< the kernel's, which stands behind the device
   std::vector<AttachedDevice> members;       ///< other devices that the device is made of
   std::unique_ptr<Backing> backing;          ///< none: nothing but the device

@@ -3,6 +3,11 @@
 #include <fmt/format.h>
 #include <net/if.h>
 
+#include <filesystem>
+#include <fstream>
+#include <memory>
+#include <string>
+
 #include "pmd-adapters/driver.hh"
 
 namespace pmd {
@@ -21,19 +26,39 @@ constexpr pollux_option kOptions[] = {
     {"queues", POLLUX_OPTION_UINT, "0", "queues; 0: one per worker"},
 };
 
-/// The interface by its number in the kernel: another may get its name.
+/// What the kernel says of the interface behind one of this process's descriptors, "" where that is
+/// no tap, or one whose interface has been deleted.
+std::string interface_of(const std::filesystem::path& description) {
+  std::ifstream in{description};
+  for (std::string word; in >> word;)
+    if (word == "iff:") return in >> word ? word : std::string{};
+  return {};
+}
+
+/// The interface, by the descriptor that DPDK's driver holds of it: it may be moved to a
+/// container's namespace, where it goes on, and be renamed.
 class Tap {
 public:
   explicit Tap(std::string name) : name_{std::move(name)} {}
   bool is_gone() {
-    const unsigned now = if_nametoindex(name_.c_str());
-    if (index_ == 0) index_ = now;
-    return now == 0 || now != index_;
+    if (description_.empty()) find();
+    const std::string now = interface_of(description_);
+    if (!now.empty()) name_ = now;
+    return now.empty();
   }
+  /// In another namespace its flags cannot be asked for.
+  [[nodiscard]] bool is_elsewhere() const { return if_nametoindex(name_.c_str()) == 0; }
 
 private:
+  void find() {
+    namespace fs = std::filesystem;
+    std::error_code ignored;
+    for (fs::directory_iterator it{"/proc/self/fdinfo", ignored}, end; it != end;
+         it.increment(ignored))
+      if (interface_of(it->path()) == name_) description_ = it->path();
+  }
   std::string name_;
-  unsigned index_ = 0;
+  std::filesystem::path description_;
 };
 
 std::string free_name() {
@@ -72,7 +97,9 @@ Outcome<EthdevSpec> plan(const Request& r) {
   spec.pool = r.pool();
   spec.frame_capacity = buffer_capacity(r.pool());
   spec.rx_descriptors = static_cast<std::uint16_t>(kLongestFrame / spec.frame_capacity + 1);
-  spec.is_gone = [tap = std::make_shared<Tap>(name)] { return tap->is_gone(); };
+  const auto tap = std::make_shared<Tap>(name);
+  spec.is_gone = [tap] { return tap->is_gone(); };
+  spec.is_elsewhere = [tap] { return tap->is_elsewhere(); };
   // It would be computed by a processor for every packet.
   spec.offloads.rx_ip4_checksum = spec.offloads.rx_l4_checksum = false;
   return spec;

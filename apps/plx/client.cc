@@ -15,6 +15,7 @@
 #include <cerrno>
 #include <cstring>
 #include <system_error>
+#include <utility>
 
 namespace plx {
 namespace {
@@ -89,28 +90,53 @@ void Client::send(std::string_view line) {
 }
 
 std::string Client::receive(std::chrono::milliseconds timeout) {
+  errno = 0;
+  if (auto line = next_line(timeout)) return *std::move(line);
+  if (errno == EINTR) throw Refused{"interrupted", "Interrupted"};
+  throw Refused{fmt::format("{}: no answer from the daemon", path_)};
+}
+
+std::optional<std::string> Client::next_line(std::chrono::milliseconds timeout) {
   const auto end = std::chrono::steady_clock::now() + timeout;
   std::array<char, 65536> chunk;
-  std::size_t searched = 0;
   for (;;) {
-    const std::size_t newline = received_.find('\n', searched);
+    const std::size_t newline = received_.find('\n', searched_);
     if (newline != std::string::npos) {
       std::string line = received_.substr(0, newline);
       received_.erase(0, newline + 1);
+      searched_ = 0;
       return line;
     }
-    searched = received_.size();
+    searched_ = received_.size();
     const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
         end - std::chrono::steady_clock::now());
     pollfd waiting{fd_, POLLIN, 0};
     const int ready = ::poll(&waiting, 1, static_cast<int>(std::max<long>(left.count(), 0)));
-    if (ready < 0 && errno == EINTR) throw Refused{"interrupted", "Interrupted"};
-    if (ready == 0) throw Refused{fmt::format("{}: no answer from the daemon", path_)};
+    if (ready <= 0) return std::nullopt;  // errno says which
     const ssize_t n = ::recv(fd_, chunk.data(), chunk.size(), 0);
     if (n < 0 && errno == EINTR) continue;
     if (n <= 0) throw Refused{fmt::format("{}: the daemon closed the connection", path_)};
     received_.append(chunk.data(), static_cast<std::size_t>(n));
   }
+}
+
+std::optional<std::string> Client::next_bytes(std::chrono::milliseconds timeout) {
+  searched_ = 0;
+  if (!received_.empty()) return std::exchange(received_, {});
+  pollfd waiting{fd_, POLLIN, 0};
+  if (::poll(&waiting, 1, static_cast<int>(timeout.count())) <= 0) return "";
+  std::string bytes(65536, '\0');
+  const ssize_t n = ::recv(fd_, bytes.data(), bytes.size(), 0);
+  if (n < 0 && errno == EINTR) return "";
+  if (n <= 0) return std::nullopt;
+  bytes.resize(static_cast<std::size_t>(n));
+  return bytes;
+}
+
+void Client::enough() {
+  constexpr std::string_view kLine = "{\"jsonrpc\":\"2.0\",\"method\":\"stop\"}\n";
+  // Whether it is heard or the connection is closed already comes to the same.
+  static_cast<void>(::send(fd_, kLine.data(), kLine.size(), MSG_NOSIGNAL));
 }
 
 Json Client::result(const std::string& line) const {

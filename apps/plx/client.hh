@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 #include <chrono>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -22,6 +23,15 @@ public:
   Json call(const Call& call, std::chrono::milliseconds timeout = kTimeout);
   /// The same with the parameter "key", which leaves no trace in memory.
   Json call_with_key(const Call& call, const KeyText& key);
+  /// The next line of what was subscribed to. @return none: nothing came in time, or a signal did.
+  /// @throws Refused: the daemon has closed the connection.
+  std::optional<std::string> next_line(std::chrono::milliseconds timeout);
+
+  /// Bytes of a connection that carries no lines any more, behind the last line that was read.
+  /// @return "": nothing came in time, or a signal did; none: the daemon has closed the connection.
+  std::optional<std::string> next_bytes(std::chrono::milliseconds timeout);
+  /// Says that no more is wanted of what the connection carries. The rest still comes.
+  void enough();
 
 private:
   static constexpr std::chrono::milliseconds kTimeout{30'000};
@@ -32,7 +42,8 @@ private:
 
   std::string path_;
   int fd_ = -1;
-  std::string received_;  ///< beyond the last answer
+  std::string received_;      ///< beyond the last answer
+  std::size_t searched_ = 0;  ///< bytes of it that hold no newline
   std::uint64_t next_id_ = 1;
 };
 

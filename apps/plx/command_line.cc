@@ -6,13 +6,14 @@
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
+#include <array>
 #include <chrono>
 #include <cstdio>
-#include <cstdlib>
-#include <optional>
+#include <memory>
 #include <thread>
 
 #include "apps/plx/client.hh"
+#include "apps/plx/command.hh"
 #include "apps/plx/ping.hh"
 #include "apps/plx/plan.hh"
 #include "pollux_version.hh"
@@ -26,125 +27,29 @@ unsigned long number(const std::string& text, const std::string& what) {
   return std::stoul(text);
 }
 
-namespace {
-/// The command line as CLI11 fills it.
-struct Arguments {
-  unsigned instance = 0;
-  std::string socket, socket_directory = "/run/pollux";
-  bool json = false;
-
-  Words words;
-  bool all = false, describe = false;
-  StatsQuery stats;
-  std::string key_file;
-  std::uint32_t replay_window = 0;
-  PingOptions ping;
-  std::string source;
-
-  [[nodiscard]] std::string path() const {
-    return socket.empty() ? fmt::format("{}/{}.sock", socket_directory, instance) : socket;
-  }
-};
-
-CLI::App* add_command(CLI::App& app, const char* name, const char* help) {
-  return app.add_subcommand(name, help)->fallthrough();
+std::string Session::path() const {
+  return socket.empty() ? fmt::format("{}/{}.sock", socket_directory, instance) : socket;
 }
-CLI::App* add_words(CLI::App& app, const char* name, const char* help, const char* usage,
-                    Arguments& a) {
-  CLI::App* command = add_command(app, name, help);
-  command->add_option("words", a.words, usage)->type_name("");
+
+CLI::App* add_command(CLI::App& app, Session& session, const char* name, const char* help,
+                      std::function<int()> run) {
+  CLI::App* command = app.add_subcommand(name, help)->fallthrough();
+  command->callback([&session, run = std::move(run)] { session.run = run; });
   return command;
 }
 
-void declare_ping(CLI::App& app, Arguments& a) {
-  CLI::App* ping = add_command(app, "ping", "send ICMP echo requests from the stack");
-  ping->add_option("address", a.ping.destination, "IPv4 address")->required()->type_name("");
-  ping->add_option("-c,--count", a.ping.count, "how many (default: until interrupted)")
-      ->type_name("N")
-      ->check(CLI::Range(std::uint32_t{1}, ~std::uint32_t{0}));
-  ping->add_option("-s,--size", a.ping.size, "bytes of data (56)")->type_name("BYTES");
-  ping->add_option("-i,--interval", a.ping.interval_s, "between requests (1)")
-      ->type_name("SECONDS")
-      ->check(CLI::Range(0.0, 3600.0));
-  ping->add_option("-W,--timeout", a.ping.timeout_ms, "for a reply (1000)")->type_name("MS");
-  ping->add_option("-S,--source", a.source, "source address")->type_name("ADDRESS");
+CLI::App* add_planned(CLI::App& app, Session& session, const char* name, const char* help,
+                      std::function<Plan()> plan) {
+  return add_command(app, session, name, help,
+                     [&session, plan = std::move(plan)] { return carry_out(session, plan()); });
 }
 
-void declare(CLI::App& app, Arguments& a) {
-  app.set_help_flag("-h,--help", "print this help and leave");
-  app.set_version_flag("--version",
-                       std::string{"plx "} + POLLUX_VERSION + " (git " + POLLUX_GIT + ")");
-  app.add_option("-i,--instance", a.instance, "instance of polluxd (0)")
-      ->type_name("N")
-      ->check(CLI::Range(0, 255));
-  app.add_option("-s,--socket", a.socket, "its control socket")->type_name("PATH");
-  app.add_option("--socket-dir", a.socket_directory, "folder of the sockets N.sock (/run/pollux)")
-      ->type_name("DIR")
-      ->envname("POLLUX_SOCKET_DIR");
-  app.add_flag("-j,--json", a.json, "print results as JSON");
-  app.require_subcommand(1);
-
-  add_words(app, "ifconfig", "show and change interfaces",
-            "[IF [inet ADDRESS/LENGTH [delete]] [up|down] [mtu N] | IF destroy]", a);
-  add_words(app, "route", "show and change routes",
-            "[show | add PREFIX|default (via ADDRESS | GATEWAY) [dev IF] | add PREFIX "
-            "blackhole|prohibit | del PREFIX | get ADDRESS]",
-            a)
-      ->add_flag("-a,--all", a.all, "show also the routes that follow from others");
-  add_words(app, "arp", "show and change neighbours",
-            "[show | add IF ADDRESS MAC | del IF ADDRESS]", a);
-
-  CLI::App* ipsec = add_command(app, "ipsec", "show and change tunnels and security associations");
-  ipsec->require_subcommand(1);
-  add_words(*ipsec, "tunnel", "tunnel interfaces",
-            "[show | add NAME local ADDRESS remote ADDRESS [mtu N] [selector LOCAL REMOTE]... | "
-            "del NAME]",
-            a);
-  CLI::App* sa = add_words(*ipsec, "sa", "security associations",
-                           "[show | add TUNNEL in|out SPI ALGORITHM (--key-file FILE | -) | del "
-                           "TUNNEL in|out SPI]",
-                           a);
-  sa->add_option("--key-file", a.key_file, "file with key and salt in hexadecimal (add)")
-      ->type_name("FILE");
-  sa->add_option("--replay-window", a.replay_window, "packets, 0: off (add)")->type_name("N");
-
-  CLI::App* stats = add_command(app, "stats", "counters: a summary, or one part of them");
-  stats->add_flag("--drops", a.stats.drops, "dropped packets by reason");
-  stats->add_flag("--stages", a.stats.stages, "bursts and packets by stage");
-  stats->add_flag("--workers", a.stats.workers, "how busy each worker is");
-  stats->add_flag("--interfaces", a.stats.interfaces, "traffic by interface");
-  stats->add_flag("--usage", a.stats.usage, "tables: use against limit");
-  stats->add_flag("--all", a.stats.all, "everything, also counters at zero");
-
-  CLI::App* sysctl =
-      add_words(app, "sysctl", "show and set tunables", "[NAME | NAME=VALUE ...]", a);
-  sysctl->add_flag("-a", a.all, "show all (as without a name)");
-  sysctl->add_flag("-d", a.describe, "with range and description");
-  declare_ping(app, a);
-  add_command(app, "version", "versions of the running daemon");
-}
-
-/// The plan of what was asked for; ping is none, it prints as it goes.
-SaPlan plan_of(const CLI::App& app, const Arguments& a) {
-  const CLI::App* command = app.get_subcommands().front();
-  const std::string& name = command->get_name();
-  if (name == "ifconfig") return {ifconfig(a.words), ""};
-  if (name == "route") return {route(a.words, a.all), ""};
-  if (name == "arp") return {arp(a.words), ""};
-  if (name == "stats") return {stats(a.stats), ""};
-  if (name == "sysctl") return {sysctl(a.all ? Words{} : a.words, a.describe), ""};
-  if (name == "version") return {version(), ""};
-  const CLI::App* part = command->get_subcommands().front();
-  if (part->get_name() == "tunnel") return {ipsec_tunnel(a.words), ""};
-  return ipsec_sa(a.words, a.key_file,
-                  part->count("--replay-window") > 0 ? Json(a.replay_window) : Json(nullptr));
-}
-
-void carry_out(const SaPlan& what, const Arguments& a) {
+namespace {
+int carry_out(const Session& session, const SaPlan& what) {
   // Read before the daemon is bothered.
   std::optional<KeyText> key;
   if (!what.key_file.empty()) key.emplace(what.key_file);
-  Client client{a.path()};
+  Client client{session.path()};
   Json result;
   for (std::size_t i = 0; i < what.plan.calls.size(); ++i) {
     if (i > 0 && what.plan.pause_ms > 0)
@@ -152,32 +57,188 @@ void carry_out(const SaPlan& what, const Arguments& a) {
     const Call& call = what.plan.calls[i];
     result = key ? client.call_with_key(call, *key) : client.call(call);
   }
-  if (a.json) {
+  if (session.json) {
     fmt::print("{}\n", result.dump(2, ' ', false, Json::error_handler_t::replace));
   } else if (what.plan.show != nullptr) {
     fmt::print("{}", what.plan.show(result));
   }
+  return 0;
 }
 
-int carry_out(const CLI::App& app, Arguments& a) {
-  if (!app.got_subcommand("ping")) {
-    carry_out(plan_of(app, a), a);
-    return 0;
+/// A command whose arguments are words only.
+template <class MakePlan>
+CLI::App* add_words(CLI::App& app, Session& session, const char* name, const char* help,
+                    const char* usage, MakePlan make_plan) {
+  const auto words = std::make_shared<Words>();
+  CLI::App* command =
+      add_planned(app, session, name, help, [words, make_plan] { return make_plan(*words); });
+  command->add_option("words", *words, usage)->type_name("");
+  return command;
+}
+
+void declare_interfaces(CLI::App& app, Session& session) {
+  // As on BSD: without words, -a shows the same.
+  add_words(app, session, "ifconfig", "show, make, change and destroy interfaces",
+            "[IF] | IF create [vlan ID vlandev IF [vlanproto 802.1Q|802.1ad] | OPTION=VALUE ...] "
+            "[...] | IF destroy | IF [inet ADDRESS/LENGTH [alias|delete|-alias]] [up|down] "
+            "[mtu N] [[-]promisc] [[-]rss] [name NEW]",
+            ifconfig)
+      ->add_flag_callback(
+          "-a", [] {}, "show all (as without a name)");
+  struct Mount {
+    std::string type = "io-pkt", driver;
+    Words options;
+  };
+  const auto m = std::make_shared<Mount>();
+  CLI::App* command =
+      add_planned(app, session, "mount", "load a driver and make its interface; prints its name",
+                  [m] { return mount(m->type, m->options, m->driver); });
+  command->add_option("-T", m->type, "io-pkt, the only one and the default")->type_name("TYPE");
+  command->add_option("-o", m->options, "options of the driver, and name=NAME; repeatable")
+      ->type_name("OPTION=VALUE[,...]")
+      ->allow_extra_args(false);
+  command->add_option("driver", m->driver, "unique part of its name, or path of its object")
+      ->required()
+      ->type_name("");
+  add_words(app, session, "driver", "show driver objects, and the options of one", "[show [NAME]]",
+            driver);
+  add_words(app, session, "nicinfo", "show all there is to know of a device", "[IF]", nicinfo);
+  add_words(app, session, "worker", "show and change which worker polls which receive queue",
+            "[show] | spread | assign IF QUEUE WORKER", worker);
+}
+
+void declare_routes(CLI::App& app, Session& session) {
+  const auto all = std::make_shared<bool>(false);
+  add_words(app, session, "route", "show and change routes",
+            "[show | add PREFIX|default (via ADDRESS | GATEWAY) [dev IF] | add PREFIX "
+            "blackhole|prohibit | del PREFIX | get ADDRESS]",
+            [all](const Words& words) { return route(words, *all); })
+      ->add_flag("-a,--all", *all, "show also the routes that follow from others");
+  add_words(app, session, "arp", "show and change neighbours",
+            "[show | add IF ADDRESS MAC | del IF ADDRESS]", arp);
+}
+
+void declare_ipsec(CLI::App& app, Session& session) {
+  CLI::App* ipsec = app.add_subcommand("ipsec", "show and change tunnels and security associations")
+                        ->fallthrough();
+  ipsec->require_subcommand(1);
+  add_words(*ipsec, session, "tunnel", "tunnel interfaces",
+            "[show | add NAME local ADDRESS remote ADDRESS [mtu N] [selector LOCAL REMOTE]... | "
+            "del NAME]",
+            ipsec_tunnel);
+  struct Association {
+    Words words;
+    std::string key_file;
+    Json replay_window;
+  };
+  const auto a = std::make_shared<Association>();
+  CLI::App* sa = add_command(*ipsec, session, "sa", "security associations", [&session, a] {
+    return carry_out(session, ipsec_sa(a->words, a->key_file, a->replay_window));
+  });
+  sa->add_option("words", a->words,
+                 "[show | add TUNNEL in|out SPI ALGORITHM (--key-file FILE | -) | del TUNNEL "
+                 "in|out SPI]")
+      ->type_name("");
+  sa->add_option("--key-file", a->key_file, "file with key and salt in hexadecimal (add)")
+      ->type_name("FILE");
+  sa->add_option_function<std::uint32_t>(
+        "--replay-window", [a](const std::uint32_t& n) { a->replay_window = n; },
+        "packets, 0: off (add)")
+      ->type_name("N");
+}
+
+void declare_counters(CLI::App& app, Session& session) {
+  const auto q = std::make_shared<StatsQuery>();
+  CLI::App* command = add_planned(app, session, "stats", "counters: a summary, or one part of them",
+                                  [q] { return stats(*q); });
+  command->add_flag("--drops", q->drops, "dropped packets by reason");
+  command->add_flag("--stages", q->stages, "bursts and packets by stage");
+  command->add_flag("--workers", q->workers, "how busy each worker is");
+  command->add_flag("--interfaces", q->interfaces, "traffic by interface");
+  command->add_flag("--usage", q->usage, "tables: use against limit");
+  command->add_flag("--all", q->all, "everything, also counters at zero");
+
+  struct Tunables {
+    bool all = false, describe = false;
+  };
+  const auto t = std::make_shared<Tunables>();
+  CLI::App* tunables =
+      add_words(app, session, "sysctl", "show and set tunables", "[NAME | NAME=VALUE ...]",
+                [t](const Words& words) { return sysctl(t->all ? Words{} : words, t->describe); });
+  tunables->add_flag("-a", t->all, "show all (as without a name)");
+  tunables->add_flag("-d", t->describe, "with range and description");
+  add_planned(app, session, "version", "versions of the running daemon", version);
+}
+
+void declare_ping(CLI::App& app, Session& session) {
+  const auto o = std::make_shared<PingOptions>();
+  CLI::App* command =
+      add_command(app, session, "ping", "send ICMP echo requests from the stack", [&session, o] {
+        o->json = session.json;
+        Client client{session.path()};
+        return ping(client, *o);
+      });
+  command->add_option("address", o->destination, "IPv4 address")->required()->type_name("");
+  command->add_option("-c,--count", o->count, "how many (default: until interrupted)")
+      ->type_name("N")
+      ->check(CLI::Range(std::uint32_t{1}, ~std::uint32_t{0}));
+  command->add_option("-s,--size", o->size, "bytes of data (56)")->type_name("BYTES");
+  command->add_option("-i,--interval", o->interval_s, "between requests (1)")
+      ->type_name("SECONDS")
+      ->check(CLI::Range(0.0, 3600.0));
+  command->add_option("-W,--timeout", o->timeout_ms, "for a reply (1000)")->type_name("MS");
+  command
+      ->add_option_function<std::string>(
+          "-S,--source", [o](const std::string& source) { o->source = source; }, "source address")
+      ->type_name("ADDRESS");
+}
+
+void declare(CLI::App& app, Session& session) {
+  app.set_help_flag("-h,--help", "print this help and leave");
+  app.set_version_flag("--version",
+                       std::string{"plx "} + POLLUX_VERSION + " (git " + POLLUX_GIT + ")");
+  app.add_option("-i,--instance", session.instance, "instance of polluxd (0)")
+      ->type_name("N")
+      ->check(CLI::Range(0, 255));
+  app.add_option("-s,--socket", session.socket, "its control socket")->type_name("PATH");
+  app.add_option("--socket-dir", session.socket_directory,
+                 "folder of the sockets N.sock (/run/pollux)")
+      ->type_name("DIR")
+      ->envname("POLLUX_SOCKET_DIR");
+  app.add_flag("-j,--json", session.json, "print results as JSON");
+  app.require_subcommand(1);
+  // In the order in which --help shows them.
+  constexpr std::array kCommands{
+      declare_interfaces, declare_routes, declare_ipsec,   declare_counters, declare_ping,
+      declare_events,     declare_trace,  declare_capture, declare_doctor,
+  };
+  for (const auto declare_command : kCommands) declare_command(app, session);
+}
+
+/// ifconfig switches things off by words with a dash, which the parser would take for options.
+std::vector<std::string> arguments_of(int argc, const char* const* argv) {
+  std::vector<std::string> words{argv + 1, argv + argc};
+  bool ifconfig = false;
+  for (std::string& word : words) {
+    ifconfig = ifconfig || word == "ifconfig";
+    if (ifconfig && (word == "-promisc" || word == "-rss" || word == "-alias"))
+      word.replace(0, 1, "no-");
   }
-  a.ping.json = a.json;
-  if (!a.source.empty()) a.ping.source = a.source;
-  Client client{a.path()};
-  return ping(client, a.ping);
+  return {words.rbegin(), words.rend()};  // the parser takes them from the end
 }
 }  // namespace
 
+int carry_out(const Session& session, const Plan& plan) {
+  return carry_out(session, SaPlan{plan, ""});
+}
+
 int run(int argc, const char* const* argv) {
   CLI::App app{"pollux command line: asks a running polluxd", "plx"};
-  Arguments arguments;
-  declare(app, arguments);
+  Session session;
+  declare(app, session);
   try {
-    app.parse(argc, argv);
-    return carry_out(app, arguments);
+    app.parse(arguments_of(argc, argv));
+    return session.run();
   } catch (const CLI::ParseError& e) {
     if (e.get_exit_code() == 0) return app.exit(e);  // --help, --version
     const Words left = app.remaining();

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <fmt/format.h>
 
+#include <optional>
+
 #include "apps/plx/plan.hh"
 #include "apps/plx/table.hh"
 
@@ -9,6 +11,8 @@ namespace {
 std::string flags(const Json& i) {
   std::string text = i.value("up", false) ? "UP" : "DOWN";
   if (i.contains("link") && i["link"].is_boolean()) text += i["link"] ? ",RUNNING" : ",NO-CARRIER";
+  if (i.value("absent", false)) text += ",ABSENT";
+  if (i.value("promiscuous", false)) text += ",PROMISC";
   if (i.value("kind", "") == "tunnel") text += ",POINTOPOINT";
   return text;
 }
@@ -20,6 +24,11 @@ std::string show(const Json& interfaces) {
     if (i.contains("mac")) out += fmt::format("\tether {}\n", text_of(i, "mac"));
     for (const Json& address : i.value("addresses", Json::array()))
       out += fmt::format("\tinet {}\n", address.get<std::string>());
+    if (const std::uint64_t speed = count_of(i, "speed_mbps"); speed != 0)
+      out += fmt::format("\tmedia: {} Mbit/s\n", speed);
+    if (const auto vlan = i.find("vlan"); vlan != i.end())
+      out += fmt::format("\tvlan: {} vlanproto: {} parent: {}\n", text_of(*vlan, "id"),
+                         text_of(*vlan, "protocol"), text_of(*vlan, "parent"));
     out += fmt::format("\tdriver {} device {}", text_of(i, "driver"), text_of(i, "device"));
     if (i.value("kind", "") == "ethernet")
       out += fmt::format(" queues {} rx {} tx", count_of(i, "rx_queues"), count_of(i, "tx_queues"));
@@ -27,39 +36,140 @@ std::string show(const Json& interfaces) {
   }
   return out;
 }
+
+/// A word that switches something on or, as "-word", off. The command line's parser takes words
+/// with a dash for options and gets them as "no-word".
+std::optional<bool> switched(const std::string& word, std::string_view what) {
+  if (word == what) return true;
+  if (word.size() > what.size() && word.ends_with(what)) {
+    const std::string_view front = std::string_view{word}.substr(0, word.size() - what.size());
+    if (front == "-" || front == "no-") return false;
+  }
+  return std::nullopt;
+}
+
+/// The words behind the interface's name, one after the other.
+class Reader {
+public:
+  Reader(const Words& words, std::size_t first) : words_{words}, next_{first} {}
+  [[nodiscard]] bool at_end() const { return next_ >= words_.size(); }
+  const std::string& take() { return words_[next_++]; }
+  /// The value behind `word`. @throws UsageError where there is none.
+  const std::string& value(const std::string& word) {
+    if (at_end()) throw UsageError{fmt::format("ifconfig: {}: expected a value behind it", word)};
+    return take();
+  }
+  /// Takes the next word if it is one of these.
+  bool skip(std::initializer_list<std::string_view> wanted) {
+    for (const std::string_view w : wanted)
+      if (!at_end() && words_[next_] == w) {
+        ++next_;
+        return true;
+      }
+    return false;
+  }
+
+private:
+  const Words& words_;
+  std::size_t next_;
+};
+
+/// What can be said of an interface that is there and of one that is to be made. @return whether
+/// `word` was such a word.
+bool read_setting(const std::string& word, Reader& words, Json& set) {
+  if (word == "up" || word == "down") {
+    set["up"] = word == "up";
+  } else if (word == "mtu") {
+    set["mtu"] = number(words.value(word), "mtu");
+  } else if (const auto promiscuous = switched(word, "promisc")) {
+    set["promiscuous"] = *promiscuous;
+  } else if (const auto rss = switched(word, "rss")) {
+    set["software_rss"] = *rss;
+  } else {
+    return false;
+  }
+  return true;
+}
+
+[[noreturn]] void bad_word(const std::string& word, const char* expected) {
+  throw UsageError{fmt::format("ifconfig: \"{}\", expected {}", word, expected)};
+}
+
+std::string show_name(const Json& result) {
+  return text_of(result, "name") + '\n';
+}
+
+/// `vlan7 create vlan 7 vlandev wan0`, `lo0 create`, `tap0 create iface=t0 mtu 9000`.
+Plan create(const std::string& name, Reader words) {
+  Json params = Json::object(), options = Json::object(), addresses = Json::array();
+  bool vlan = false;
+  while (!words.at_end()) {
+    const std::string word = words.take();
+    if (read_setting(word, words, params)) continue;
+    if (word == "vlan" || word == "vlandev" || word == "vlanproto") {
+      vlan = true;
+      options[word == "vlan" ? "id" : word == "vlandev" ? "parent" : "proto"] = words.value(word);
+    } else if (word == "inet") {
+      addresses.push_back(words.value(word));
+      words.skip({"alias"});
+    } else if (const auto equals = word.find('='); equals != std::string::npos && equals != 0) {
+      options[word.substr(0, equals)] = word.substr(equals + 1);
+    } else {
+      bad_word(word,
+               "vlan ID, vlandev IF, vlanproto 802.1Q|802.1ad, OPTION=VALUE of the driver, inet "
+               "ADDRESS/LENGTH, up, down, mtu N, [-]promisc or [-]rss");
+    }
+  }
+  const std::string type = name.substr(0, name.find_last_not_of("0123456789") + 1);
+  params["driver"] = vlan ? "vlan" : type;
+  if (!options.empty()) params["options"] = std::move(options);
+  if (!addresses.empty()) params["addresses"] = std::move(addresses);
+  // Without a number it is the driver's type alone, and the daemon numbers it.
+  const bool numbered = type != name || (vlan && name != "vlan");
+  if (numbered) params["name"] = name;
+  return Plan{"interface.create", std::move(params), numbered ? nullptr : show_name};
+}
+
+Plan change(const std::string& name, Reader words) {
+  Plan plan;
+  Json set{{"name", name}};
+  while (!words.at_end()) {
+    const std::string word = words.take();
+    if (read_setting(word, words, set)) continue;
+    if (word == "name") {
+      set["new_name"] = words.value(word);
+    } else if (word == "inet") {
+      Call call{"interface.address.add", {{"name", name}, {"address", words.value(word)}}};
+      if (words.skip({"delete", "-alias", "no-alias"}))
+        call.method = "interface.address.delete";
+      else
+        words.skip({"alias"});
+      plan.calls.push_back(std::move(call));
+    } else {
+      bad_word(word,
+               "inet ADDRESS/LENGTH [alias|delete|-alias], up, down, mtu N, [-]promisc, [-]rss, "
+               "name NEW, create or destroy");
+    }
+  }
+  if (set.size() > 1) plan.calls.push_back({"interface.set", std::move(set)});
+  return plan;
+}
 }  // namespace
 
 Plan ifconfig(const Words& words) {
   if (words.empty()) return Plan{"interface.list", Json::object(), show};
   const std::string& name = words[0];
   if (words.size() == 1) return Plan{"interface.list", {{"name", name}}, show};
-  if (words[1] == "destroy") {
-    if (words.size() > 2) throw UsageError{"ifconfig: destroy stands alone"};
-    return Plan{"interface.destroy", {{"name", name}}};
-  }
-  Plan plan;
-  Json set{{"name", name}};
-  for (std::size_t i = 1; i < words.size(); ++i) {
-    const std::string& word = words[i];
-    const bool has_value = i + 1 < words.size();
-    if (word == "up" || word == "down") {
-      set["up"] = word == "up";
-    } else if (word == "mtu" && has_value) {
-      set["mtu"] = number(words[++i], "mtu");
-    } else if (word == "inet" && has_value) {
-      Call call{"interface.address.add", {{"name", name}, {"address", words[++i]}}};
-      if (i + 1 < words.size() && words[i + 1] == "delete") {
-        call.method = "interface.address.delete";
-        ++i;
-      }
-      plan.calls.push_back(std::move(call));
-    } else {
-      throw UsageError{fmt::format(
-          "ifconfig: \"{}\", expected inet ADDRESS/LENGTH [delete], up, down, mtu N or destroy",
-          word)};
-    }
-  }
-  if (set.size() > 1) plan.calls.push_back({"interface.set", std::move(set)});
-  return plan;
+  if (words[1] == "create") return create(name, Reader{words, 2});
+  if (words[1] != "destroy") return change(name, Reader{words, 1});
+  if (words.size() > 2) throw UsageError{"ifconfig: destroy stands alone"};
+  return Plan{"interface.destroy", {{"name", name}}};
+}
+
+Plan mount(const std::string& type, const Words& options, const std::string& driver) {
+  if (type != "io-pkt") throw UsageError{fmt::format("mount: -T {}: expected io-pkt", type)};
+  std::string device = driver;
+  for (const std::string& option : options) device += ',' + option;
+  return Plan{"interface.mount", {{"device", device}}, show_name};
 }
 }  // namespace plx

@@ -4,32 +4,18 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <chrono>
-#include <csignal>
 #include <cstdio>
 #include <ctime>
 
 #include "apps/plx/client.hh"
+#include "apps/plx/interrupt.hh"
 
 namespace plx {
 namespace {
-volatile std::sig_atomic_t interrupted = 0;
-void on_signal(int) {
-  interrupted = 1;
-}
-
-/// The first Ctrl-C ends the series, so that the statistics are still printed.
-void catch_interrupts() {
-  struct sigaction action {};
-  action.sa_handler = on_signal;
-  ::sigaction(SIGINT, &action, nullptr);
-  ::sigaction(SIGTERM, &action, nullptr);
-}
-
 using Clock = std::chrono::steady_clock;
 void sleep_until(Clock::time_point when) {
-  while (interrupted == 0 && Clock::now() < when) {
+  while (!interrupted() && Clock::now() < when) {
     const auto left = std::chrono::duration_cast<std::chrono::nanoseconds>(when - Clock::now());
     const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(left);
     const timespec time{seconds.count(), (left - seconds).count()};
@@ -109,9 +95,9 @@ int ping(Client& client, const PingOptions& o) {
   const auto interval =
       std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>{o.interval_s});
   auto next = Clock::now();
-  while (interrupted == 0 && (o.count == 0 || series.sent < o.count)) {
+  while (!interrupted() && (o.count == 0 || series.sent < o.count)) {
     if (series.sent > 0) sleep_until(next);
-    if (interrupted != 0) break;
+    if (interrupted()) break;
     next = Clock::now() + interval;
     one_echo(client, o, params, series);
   }

@@ -43,6 +43,11 @@ struct Plan {
 
 // Words to calls. Each throws UsageError.
 Plan ifconfig(const Words& words);
+/// `mount -T TYPE [-o OPTION,...]... DRIVER`
+Plan mount(const std::string& type, const Words& options, const std::string& driver);
+Plan driver(const Words& words);
+Plan nicinfo(const Words& words);
+Plan worker(const Words& words);
 Plan route(const Words& words, bool all);
 Plan arp(const Words& words);
 Plan ipsec_tunnel(const Words& words);

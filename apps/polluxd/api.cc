@@ -20,7 +20,8 @@ struct Call {
 
 const Method* find_method(std::string_view name) {
   for (const auto methods :
-       {interface_methods(), route_methods(), ipsec_methods(), stats_methods(), config_methods()})
+       {interface_methods(), driver_methods(), route_methods(), ipsec_methods(), stats_methods(),
+        event_methods(), observe_methods(), config_methods()})
     for (const Method& method : methods)
       if (method.name == name) return &method;
   return nullptr;
@@ -114,6 +115,13 @@ void Api::Request::run(const std::shared_ptr<Request>& self, const Json& value) 
       Json result = self->do_now(*call.method, params);
       return self->finish(call.notification ? Json{} : result_object(call.id, std::move(result)));
     }
+    if (call.method->call_from != nullptr) {
+      Json result =
+          call.method->call_from(self->api.manager_, params,
+                                 {self->api.server_, self->token, self->api.subscriptions_,
+                                  self->api.watchers_, self->batch});
+      return self->finish(call.notification ? Json{} : result_object(call.id, std::move(result)));
+    }
     call.method->call_later(
         self->api.manager_, params,
         [self, id = call.id, quiet = call.notification](const core::Expected<Json>& result) {
@@ -124,6 +132,25 @@ void Api::Request::run(const std::shared_ptr<Request>& self, const Json& value) 
   } catch (const CallError& error) { refuse(error); } catch (const std::exception& e) {
     refuse({CallError::kInternalError, e.what()});
   }
+}
+
+Api::Api(Manager& manager) : manager_{manager}, watchers_{manager} {
+  manager_.on_event([this](const ManagerEvent& event) { subscriptions_.take(event); });
+}
+
+Api::~Api() {
+  manager_.on_event({});
+}
+
+void Api::serve(core::ControlServer* server) {
+  server_ = server;
+  subscriptions_.serve(server);
+  watchers_.serve(server);
+  if (server != nullptr)
+    server->on_close([this](core::ControlServer::Token token) {
+      subscriptions_.forget(token);
+      watchers_.forget(token);
+    });
 }
 
 void Api::answer(core::ControlServer::Token token, std::string line) noexcept {
@@ -157,6 +184,12 @@ void Api::handle(core::ControlServer::Token token, std::string& line, bool overs
 }
 
 void Api::request(core::ControlServer::Token token, std::string& line, bool oversized) noexcept {
+  if (watchers_.watches(token)) {  // what the client says now is that it has seen enough
+    watchers_.stop(token);
+    crypto::wipe(line.data(), line.size());
+    return answer(token, "");
+  }
+  subscriptions_.hold(true);
   try {
     handle(token, line, oversized);
   } catch (const std::exception&) {
@@ -165,5 +198,6 @@ void Api::request(core::ControlServer::Token token, std::string& line, bool over
            R"({"jsonrpc":"2.0","error":{"code":-32603,"message":"out of memory"},"id":null})");
   }
   crypto::wipe(line.data(), line.size());
+  subscriptions_.hold(false);
 }
 }  // namespace polluxd

@@ -2,6 +2,8 @@
 #pragma once
 #include <string>
 
+#include "apps/polluxd/api_events.hh"
+#include "apps/polluxd/api_observe.hh"
 #include "apps/polluxd/manager.hh"
 #include "core/control_server.hh"
 
@@ -13,10 +15,12 @@ class Configuration;
 /// outstanding pings.
 class Api {
 public:
-  explicit Api(Manager& manager) : manager_{manager} {}
+  explicit Api(Manager& manager);
+  ~Api();
   Api(const Api&) = delete;
   Api& operator=(const Api&) = delete;
-  void serve(core::ControlServer& server) noexcept { server_ = &server; }
+  /// @param server  answers go there until it goes: then call with null, or drop the Api.
+  void serve(core::ControlServer* server);
   /// What the methods config.* work on; without it they are refused.
   void configure(Configuration& configuration) noexcept { configuration_ = &configuration; }
 
@@ -32,6 +36,8 @@ private:
 
   Manager& manager_;
   core::ControlServer* server_ = nullptr;
+  Subscriptions subscriptions_;
+  Watchers watchers_;
   Configuration* configuration_ = nullptr;
 };
 }  // namespace polluxd

@@ -4,6 +4,8 @@
 
 #include "apps/polluxd/api_method.hh"
 #include "apps/polluxd/spec_syntax.hh"
+#include "core/driver.h"
+#include "proto/wire/ether.hh"
 
 namespace polluxd {
 namespace {
@@ -17,7 +19,18 @@ std::string_view to_text(core::Interface::Kind kind) noexcept {
   return "none";
 }
 
+/// How the flows of an interface come to be spread over the workers.
+std::string_view rss_of(const InterfaceInfo& i) noexcept {
+  if (i.spread) return "software";
+  return (i.capabilities & POLLUX_CAP_RSS) != 0 && i.rx_queues > 1 ? "device" : "none";
+}
+
+std::string_view protocol_of(std::uint16_t tpid) noexcept {
+  return tpid == proto::kTpidS ? "802.1ad" : "802.1Q";
+}
+
 Json to_json(const InterfaceInfo& i) {
+  using Kind = core::Interface::Kind;
   Json addresses = Json::array();
   for (const proto::Ip4Prefix& a : i.addresses) addresses.push_back(proto::to_string(a));
   Json object{{"name", i.name},
@@ -30,25 +43,42 @@ Json to_json(const InterfaceInfo& i) {
               {"rx_queues", i.rx_queues},
               {"tx_queues", i.tx_queues}};
   object["link"] = i.link ? Json(*i.link) : Json(nullptr);
-  if (i.kind != core::Interface::Kind::Tunnel) object["mac"] = proto::to_string(i.mac);
+  if (i.kind != Kind::Tunnel) object["mac"] = proto::to_string(i.mac);
+  if (i.kind == Kind::Ethernet) {
+    object["speed_mbps"] = i.speed_mbps != 0 ? Json(i.speed_mbps) : Json(nullptr);
+    object["promiscuous"] = i.promiscuous;
+    object["absent"] = i.absent;
+    object["rss"] = rss_of(i);
+  }
+  if (i.kind == Kind::Vlan)
+    object["vlan"] = {
+        {"id", i.vlan_id}, {"protocol", protocol_of(i.vlan_tpid)}, {"parent", i.parent}};
   return object;
 }
 
-std::optional<InterfaceInfo> find_interface(const Manager& manager, const std::string& name) {
+/// @throws CallError
+InterfaceInfo need_interface(const Manager& manager, const std::string& name) {
   for (InterfaceInfo& i : manager.interfaces())
     if (i.name == name) return std::move(i);
-  return std::nullopt;
+  throw refusal({core::Errc::NotFound, "no interface \"" + name.substr(0, 64) + '"'});
 }
 
 Json list(Manager& manager, Params& params) {
   const std::string name = params.text("name", "");
   params.done();
+  if (!name.empty()) return Json::array({to_json(need_interface(manager, name))});
   Json array = Json::array();
-  for (const InterfaceInfo& i : manager.interfaces())
-    if (name.empty() || i.name == name) array.push_back(to_json(i));
-  if (!name.empty() && array.empty())
-    throw refusal({core::Errc::NotFound, "no interface \"" + name.substr(0, 64) + '"'});
+  for (const InterfaceInfo& i : manager.interfaces()) array.push_back(to_json(i));
   return array;
+}
+
+/// What an interface may have from the start, beside driver, options and name.
+void read_settings(Params& params, InterfaceSpec& spec) {
+  spec.addresses = params.all_parsed("addresses", parse_interface_address);
+  spec.mtu = static_cast<std::uint16_t>(params.number("mtu", kMinMtu, kMaxMtu, 0));
+  spec.up = params.boolean("up", true);
+  spec.promiscuous = params.boolean("promiscuous", false);
+  spec.software_rss = params.boolean("software_rss", true);
 }
 
 Json create(Manager& manager, Params& params) {
@@ -56,10 +86,21 @@ Json create(Manager& manager, Params& params) {
   spec.driver = params.text("driver");
   spec.options = params.options("options");
   if (params.has("name")) spec.name = params.parsed("name", parse_interface_name);
-  spec.addresses = params.all_parsed("addresses", parse_interface_address);
-  spec.mtu = static_cast<std::uint16_t>(params.number("mtu", kMinMtu, kMaxMtu, 0));
-  spec.up = params.boolean("up", true);
+  read_settings(params, spec);
   params.done();
+  return Json{{"name", done_or_throw(manager.create_interface(spec))}};
+}
+
+/// The text of `-d` and of `plx mount`: only the driver's options tell where a value ends.
+Json mount(Manager& manager, Params& params) {
+  const std::string device = params.text("device");
+  InterfaceSpec spec;
+  read_settings(params, spec);
+  params.done();
+  auto parsed = done_or_throw(manager.parse_device(device));
+  spec.driver = std::move(parsed.driver);
+  spec.options = std::move(parsed.options);
+  if (!parsed.name.empty()) spec.name = done_or_throw(parse_interface_name(parsed.name));
   return Json{{"name", done_or_throw(manager.create_interface(spec))}};
 }
 
@@ -86,32 +127,140 @@ Json delete_address(Manager& manager, Params& params) {
   return Json::object();
 }
 
-/// Both or neither: where the second is refused the first is taken back.
+/// What of an interface is to be changed.
+struct Changes {
+  std::optional<std::uint16_t> mtu;
+  std::optional<bool> promiscuous, software_rss, up;
+  std::optional<std::string> name;
+
+  [[nodiscard]] bool any() const { return mtu || promiscuous || software_rss || up || name; }
+};
+
+Changes read_changes(Params& params) {
+  Changes c;
+  if (params.has("mtu")) c.mtu = static_cast<std::uint16_t>(params.number("mtu", kMinMtu, kMaxMtu));
+  if (params.has("promiscuous")) c.promiscuous = params.boolean("promiscuous");
+  if (params.has("software_rss")) c.software_rss = params.boolean("software_rss");
+  if (params.has("up")) c.up = params.boolean("up");
+  if (params.has("new_name")) c.name = params.parsed("new_name", parse_interface_name);
+  return c;
+}
+
+/// All or nothing: where one is refused those before it are taken back. Those without a way back
+/// come last: of them only the first can be refused.
+core::Expected<> change(Manager& m, const InterfaceInfo& before, const Changes& c) {
+  std::string name = before.name;
+  if (c.mtu)
+    if (auto set = m.set_mtu(name, *c.mtu); !set) return set;
+  const auto undo_mtu = [&] {
+    if (c.mtu) static_cast<void>(m.set_mtu(name, before.mtu));
+  };
+  if (c.promiscuous)
+    if (auto set = m.set_promiscuous(name, *c.promiscuous); !set) {
+      undo_mtu();
+      return set;
+    }
+  const auto undo_promiscuous = [&] {
+    if (c.promiscuous) static_cast<void>(m.set_promiscuous(name, before.promiscuous));
+    undo_mtu();
+  };
+  if (c.name) {
+    if (auto set = m.rename(name, *c.name); !set) {
+      undo_promiscuous();
+      return set;
+    }
+    name = *c.name;
+  }
+  if (c.software_rss)
+    if (auto set = m.set_software_rss(name, *c.software_rss); !set) {
+      if (c.name) static_cast<void>(m.rename(name, before.name));
+      name = before.name;
+      undo_promiscuous();
+      return set;
+    }
+  return c.up ? m.set_up(name, *c.up) : core::Expected<>{core::Done{}};
+}
+
 Json set(Manager& manager, Params& params) {
   const std::string name = params.text("name");
-  std::optional<bool> up;
-  std::optional<std::uint16_t> mtu;
-  if (params.has("up")) up = params.boolean("up");
-  if (params.has("mtu")) mtu = static_cast<std::uint16_t>(params.number("mtu", kMinMtu, kMaxMtu));
+  const Changes changes = read_changes(params);
   params.done();
-  if (!up && !mtu) bad_params("nothing to set, expected \"up\", \"mtu\" or both");
-  const auto before = find_interface(manager, name);
-  if (mtu) done_or_throw(manager.set_mtu(name, *mtu));
-  if (!up) return Json::object();
-  if (const auto result = manager.set_up(name, *up); !result) {
-    if (mtu && before) static_cast<void>(manager.set_mtu(name, before->mtu));
-    throw refusal(result.error());
-  }
+  if (!changes.any())
+    bad_params("nothing to set, expected up, mtu, promiscuous, software_rss or new_name");
+  done_or_throw(change(manager, need_interface(manager, name), changes));
   return Json::object();
+}
+
+struct CapabilityName {
+  std::uint32_t bit;
+  std::string_view name;
+};
+constexpr std::array kCapabilities{
+    CapabilityName{POLLUX_CAP_RX_IP4_CHECKSUM, "rx-ip4-checksum"},
+    CapabilityName{POLLUX_CAP_RX_L4_CHECKSUM, "rx-l4-checksum"},
+    CapabilityName{POLLUX_CAP_TX_IP4_CHECKSUM, "tx-ip4-checksum"},
+    CapabilityName{POLLUX_CAP_TX_L4_CHECKSUM, "tx-l4-checksum"},
+    CapabilityName{POLLUX_CAP_TX_TSO, "tso"},
+    CapabilityName{POLLUX_CAP_RX_SCATTER, "rx-scatter"},
+    CapabilityName{POLLUX_CAP_TX_CHAINED, "tx-chained"},
+    CapabilityName{POLLUX_CAP_RSS, "rss"},
+    CapabilityName{POLLUX_CAP_PROMISCUOUS, "promiscuous"},
+    CapabilityName{POLLUX_CAP_MULTICAST, "multicast-filter"},
+    CapabilityName{POLLUX_CAP_REMOVABLE, "removable"},
+};
+/// What the stack leaves to a device that can do it.
+constexpr std::uint32_t kUsed = POLLUX_CAP_RX_IP4_CHECKSUM | POLLUX_CAP_RSS;
+
+Json names_of(std::uint32_t capabilities) {
+  Json names = Json::array();
+  for (const auto& [bit, name] : kCapabilities)
+    if ((capabilities & bit) != 0) names.push_back(name);
+  return names;
+}
+
+Json nic_to_json(const Manager& manager, const std::vector<QueueInfo>& queues,
+                 const InterfaceInfo& i) {
+  Json object = to_json(i);
+  std::uint32_t used = i.capabilities & kUsed;
+  if (rss_of(i) != "device") used &= ~std::uint32_t{POLLUX_CAP_RSS};
+  object["object"] = i.object;
+  object["pmd"] = i.pmd;
+  object["numa_node"] = i.numa_node >= 0 ? Json(i.numa_node) : Json(nullptr);
+  object["capabilities"] = names_of(i.capabilities);
+  object["offloads"] = names_of(used);
+  object["queues"] = Json::array();
+  for (const QueueInfo& q : queues)
+    if (q.interface == i.name)
+      object["queues"].push_back({{"queue", q.queue}, {"worker", q.worker}, {"pinned", q.pinned}});
+  object["xstats"] = Json::object();
+  if (const auto counters = manager.device_counters(i.name))
+    for (const auto& [name, value] : *counters)
+      if (value != 0) object["xstats"][name] = value;
+  return object;
+}
+
+Json nicinfo(Manager& manager, Params& params) {
+  const std::string name = params.text("name", "");
+  params.done();
+  if (!name.empty() && need_interface(manager, name).kind != core::Interface::Kind::Ethernet)
+    throw refusal({core::Errc::Unsupported, name + " has no device of its own"});
+  const auto queues = manager.queues();
+  Json array = Json::array();
+  for (const InterfaceInfo& i : manager.interfaces())
+    if (i.kind == core::Interface::Kind::Ethernet && (name.empty() || i.name == name))
+      array.push_back(nic_to_json(manager, queues, i));
+  return array;
 }
 
 constexpr std::array kMethods{
     Method{"interface.list", list},
     Method{"interface.create", create},
+    Method{"interface.mount", mount},
     Method{"interface.destroy", destroy},
     Method{"interface.address.add", add_address},
     Method{"interface.address.delete", delete_address},
     Method{"interface.set", set},
+    Method{"interface.nicinfo", nicinfo},
 };
 }  // namespace
 

@@ -10,6 +10,8 @@
 #include <string_view>
 #include <vector>
 
+#include "apps/polluxd/api_events.hh"
+#include "apps/polluxd/api_observe.hh"
 #include "apps/polluxd/manager.hh"
 #include "core/error.hh"
 
@@ -107,14 +109,27 @@ private:
 /// Gives the answer of a call that comes later; called once.
 using Reply = std::function<void(const core::Expected<Json>&)>;
 
+/// Who calls, for methods whose effect lasts as long as the connection.
+struct Caller {
+  core::ControlServer* server;  ///< null: there is none
+  core::ControlServer::Token token;
+  Subscriptions& subscriptions;
+  Watchers& watchers;
+  bool batch;  ///< one call of several: its answer may come late
+};
+
 /// What JSON-RPC knows as a method. One of the functions is set.
 struct Method {
   std::string_view name;
   Json (*call)(Manager&, Params&) = nullptr;
   void (*call_later)(Manager&, Params&, Reply) = nullptr;
+  Json (*call_from)(Manager&, Params&, const Caller&) = nullptr;
   Json (*configure)(Configuration&, Params&) = nullptr;
 };
 [[nodiscard]] std::span<const Method> interface_methods();
+[[nodiscard]] std::span<const Method> driver_methods();
+[[nodiscard]] std::span<const Method> event_methods();
+[[nodiscard]] std::span<const Method> observe_methods();
 [[nodiscard]] std::span<const Method> route_methods();
 [[nodiscard]] std::span<const Method> ipsec_methods();
 [[nodiscard]] std::span<const Method> stats_methods();

@@ -237,7 +237,7 @@ core::Expected<> Daemon::listen() {
                                  bool oversized) { api_->request(token, line, oversized); });
   if (!server) return server.error();
   server_ = *std::move(server);
-  api_->serve(*server_);
+  api_->serve(server_.get());
   return Done{};
 }
 

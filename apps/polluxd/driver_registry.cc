@@ -146,6 +146,11 @@ core::Expected<std::shared_ptr<const Driver>> open_object(const std::string& fil
 
 LoadedDriver describe(const Driver& driver) {
   const pollux_driver& e = driver.entry();
+  std::vector<DriverOption> options;
+  for (const pollux_option& o : driver.options()) {
+    options.push_back({.name = o.name, .type = o.type, .default_value = {}, .help = o.help});
+    if (o.default_value != nullptr) options.back().default_value = o.default_value;
+  }
   return {.name = e.name,
           .description = e.description,
           .version = e.version != nullptr ? e.version : "",
@@ -154,7 +159,7 @@ LoadedDriver describe(const Driver& driver) {
           .loaded = false,
           .resident = driver.resident(),
           .references = 0,
-          .help = driver_help(driver)};
+          .options = std::move(options)};
 }
 
 std::string valid_options(const Driver& driver) {
@@ -474,22 +479,7 @@ bool is_built_in(const Driver& driver) {
   return driver.built_in();
 }
 
-std::string driver_description(const Driver& driver) {
-  return driver.entry().description;
-}
-
-std::string driver_help(const Driver& driver) {
-  std::string text;
-  for (const pollux_option& o : driver.options()) {
-    const char* type = o.type == POLLUX_OPTION_UINT   ? "NUMBER"
-                       : o.type == POLLUX_OPTION_REST ? "REST-OF-LINE"
-                                                      : "TEXT";
-    const std::string note = o.default_value == nullptr ? " (required)"
-                             : *o.default_value == '\0'
-                                 ? std::string{}
-                                 : fmt::format(" (default {})", o.default_value);
-    text += fmt::format("{}={}{}: {}\n", o.name, type, note, o.help);
-  }
-  return text;
+std::string driver_file(const Driver& driver) {
+  return driver.file();
 }
 }  // namespace polluxd

@@ -4,6 +4,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -49,6 +50,14 @@ struct ParsedDevice {
   std::string name;  ///< empty: not given
 };
 
+/// What a driver declares of an option.
+struct DriverOption {
+  std::string name;
+  pollux_option_type type = POLLUX_OPTION_STRING;
+  std::optional<std::string> default_value;  ///< none: the option is required; "": no default
+  std::string help;
+};
+
 /// A driver object in memory, or a file that could be loaded.
 struct LoadedDriver {
   std::string name, description, version;
@@ -56,7 +65,7 @@ struct LoadedDriver {
   std::uint32_t abi = 0;
   bool loaded = false, resident = false;
   std::size_t references = 0;  ///< open ports
-  std::string help;            ///< its options, one a line
+  std::vector<DriverOption> options;
 };
 
 /// Finds, loads and checks driver objects ("pollux-NAME.so"). Manager thread.
@@ -112,8 +121,6 @@ private:
 /// `given` and the driver. @return Invalid (unknown, malformed or missing, with the valid ones).
 core::Expected<std::vector<pollux_option_value>> check_options(const Driver& driver,
                                                                const DriverOptions& given);
-/// One line on what the driver is for.
-[[nodiscard]] std::string driver_description(const Driver& driver);
-/// Its options, one a line: "iface=STRING (required): interface of the kernel".
-[[nodiscard]] std::string driver_help(const Driver& driver);
+/// The object's file; empty: built in.
+[[nodiscard]] std::string driver_file(const Driver& driver);
 }  // namespace polluxd

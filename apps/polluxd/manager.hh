@@ -21,6 +21,7 @@ namespace polluxd {
 /// What is shown of an interface.
 struct InterfaceInfo {
   std::string name, driver, device;  ///< driver "ipsec" for tunnels
+  std::string object;                ///< file of the driver; empty: built in, or no device is there
   core::InterfaceId id = core::kNoInterface;
   core::Interface::Kind kind = core::Interface::Kind::None;
   bool up = false;
@@ -167,6 +168,9 @@ public:
 
   // Drivers.
   [[nodiscard]] std::vector<DriverInfo> drivers() const;  ///< loaded ones and those on the path
+  /// "driver[,option=value...][,name=NAME]", taken apart as the driver's options say. @return what
+  /// DriverRegistry::parse_device() does.
+  [[nodiscard]] core::Expected<ParsedDevice> parse_device(std::string_view text) const;
   /// Called from within the request or poll() in which it happens; must not call the manager.
   void on_event(std::function<void(const ManagerEvent&)> listener);
 

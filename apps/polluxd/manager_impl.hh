@@ -90,6 +90,7 @@ struct Manager::Impl {
                                      std::uint16_t mtu);
   void connect(core::InterfaceId id, OpenPort port);
   OpenPort disconnect(core::InterfaceId id);
+  core::Expected<> set_port_mtu(core::InterfaceId id, std::uint16_t mtu);
   void assign_tx_queues(core::Interface& i, std::uint16_t tx_queues);
   void add_rx_queues(core::InterfaceId id);
   std::size_t balance(bool anew);

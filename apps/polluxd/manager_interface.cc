@@ -358,7 +358,7 @@ core::Expected<> Manager::set_mtu(const std::string& name, std::uint16_t mtu) {
     return Error{Errc::Invalid, fmt::format("MTU {}: {} carries {}", mtu, m.name_of(managed.parent),
                                             m.master.interfaces[managed.parent].mtu)};
   if (managed.port.driver != nullptr)
-    if (auto set = managed.port.set_mtu(mtu); !set) return set;
+    if (auto set = m.set_port_mtu(*id, mtu); !set) return set;
   managed.spec.mtu = mtu;
   i.mtu = mtu;
   m.publish();
@@ -471,6 +471,7 @@ std::vector<InterfaceInfo> Manager::interfaces() const {
       info.vlan_tpid = m.vlan_tpid;
     }
     if (m.port.driver != nullptr) {
+      info.object = driver_file(*m.port.driver);
       info.numa_node = p.numa_node;
       if (const auto link = m.port.link()) info.link = link->up != 0;
     } else if (info.absent) {

@@ -39,7 +39,7 @@ core::Expected<OpenPort> Manager::Impl::open_port(const InterfaceSpec& spec,
                                     .mtu = mtu,
                                     .pool = env.pool,
                                     .pool_near = env.pool_near});
-  tell_drivers();
+  if (port) tell_drivers();
   return port;
 }
 
@@ -83,6 +83,22 @@ OpenPort Manager::Impl::disconnect(core::InterfaceId id) {
   publish();
   managed[id].link.reset();
   return std::exchange(managed[id].port, {});
+}
+
+/// A card may stop and start for another MTU: nobody is in it meanwhile.
+core::Expected<> Manager::Impl::set_port_mtu(core::InterfaceId id, std::uint16_t mtu) {
+  const auto polled = master.rx_queues;
+  OpenPort port = disconnect(id);
+  auto done = port.set_mtu(mtu);
+  Interface& i = master.interfaces[id];
+  i.port = port.port.port;
+  i.rx = port.port.rx;
+  i.tx = port.port.tx;
+  i.up = managed[id].admin_up;
+  managed[id].port = std::move(port);
+  master.rx_queues = polled;
+  publish();
+  return done;
 }
 
 /// A worker without a transmit queue of its own hands its packets to one that has.
@@ -307,6 +323,10 @@ void Manager::Impl::tell_drivers() {
   for (const LoadedDriver& d : now)
     if (!has(known_drivers, d)) tell(ManagerEvent::Kind::DriverLoaded, d.name, d.file);
   known_drivers = std::move(now);
+}
+
+core::Expected<ParsedDevice> Manager::parse_device(std::string_view text) const {
+  return impl_->drivers.parse_device(text);
 }
 
 std::vector<DriverInfo> Manager::drivers() const {

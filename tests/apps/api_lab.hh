@@ -26,7 +26,7 @@ using Json = nlohmann::json;
 class ApiLab : public testing::Test {
 protected:
   ApiLab() {
-    api.serve(*server);
+    api.serve(server.get());
     polluxd::InterfaceSpec spec;
     spec.name = "lan0";
     spec.addresses = {{0x0a000001, 24}};  // 10.0.0.1/24

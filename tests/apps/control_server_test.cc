@@ -29,7 +29,7 @@ struct Server : testing::Test {
       .path = path, .max_request = 1000, .max_pending = 100'000, .max_clients = 8};
   std::unique_ptr<ControlServer> server;
   std::vector<std::string> lines;
-  std::vector<ControlServer::Token> later;
+  std::vector<ControlServer::Token> later, subscribers;
   std::size_t oversized = 0;
 
   void SetUp() override { start(); }
@@ -45,6 +45,10 @@ struct Server : testing::Test {
     lines.push_back(line);
     if (too_long) ++oversized;
     if (line == "later") return later.push_back(token);
+    if (line == "subscribe") {
+      server->subscribe(token);
+      subscribers.push_back(token);
+    }
     if (line == "quiet") return server->answer(token, "");
     server->answer(token, too_long ? "long" : "echo " + line);
   }
@@ -215,6 +219,60 @@ TEST_F(Server, SendsAnAnswerThatIsLargerThanTheSocketHolds) {
   const std::string large(3'000'000, 'z');
   server->answer(later[0], large);
   EXPECT_TRUE(answered(client, large));
+}
+
+TEST_F(Server, SendsWhatNobodyAskedForBehindTheAnswers) {
+  UnixClient client{path};
+  client.send("subscribe\n");
+  ASSERT_TRUE(answered(client, "echo subscribe"));
+  EXPECT_TRUE(server->send(subscribers[0], "first\nsec"));
+  EXPECT_TRUE(server->send(subscribers[0], "ond\n"));
+  client.send("more\n");
+  EXPECT_TRUE(answered(client, "first"));
+  EXPECT_TRUE(answered(client, "second"));
+  EXPECT_TRUE(answered(client, "echo more"));
+}
+
+TEST_F(Server, KeepsASubscriberThatOnlyStoppedSending) {
+  UnixClient client{path};
+  client.send("subscribe\n");
+  client.shut_down_sending();
+  ASSERT_TRUE(answered(client, "echo subscribe"));
+  server->poll();
+  ASSERT_EQ(server->clients(), 1u);
+  EXPECT_TRUE(server->send(subscribers[0], "news\n"));
+  EXPECT_TRUE(answered(client, "news"));
+  client.close();
+  EXPECT_TRUE(until([&] { return server->clients() == 0; }));
+  EXPECT_FALSE(server->send(subscribers[0], "too late\n"));
+}
+
+TEST_F(Server, TellsOnceThatAClientHasGone) {
+  std::vector<ControlServer::Token> gone;
+  server->on_close([&](ControlServer::Token token) { gone.push_back(token); });
+  UnixClient client{path}, other{path};
+  client.send("subscribe\n");
+  ASSERT_TRUE(answered(client, "echo subscribe"));
+  EXPECT_TRUE(gone.empty());
+  client.close();
+  EXPECT_TRUE(until([&] { return server->clients() == 1; }));
+  EXPECT_EQ(gone, subscribers);
+}
+
+TEST_F(Server, ClosesASubscriberThatDoesNotRead) {
+  UnixClient slow{path}, other{path};
+  slow.send("subscribe\n");
+  other.send("subscribe\n");
+  ASSERT_TRUE(until([&] { return subscribers.size() == 2; }));
+  const std::string news = std::string(900, 'x') + '\n';
+  std::size_t sent = 0;
+  while (server->send(subscribers[0], news)) ++sent;
+  EXPECT_GT(sent * news.size(), options.max_pending);
+  EXPECT_EQ(server->clients(), 1u);
+  EXPECT_EQ(server->pending(subscribers[0]), 0u);
+  EXPECT_TRUE(server->send(subscribers[1], "news\n"));
+  EXPECT_TRUE(answered(other, "echo subscribe"));
+  EXPECT_TRUE(answered(other, "news"));
 }
 
 TEST_F(Server, TurnsAwayMoreClientsThanAllowed) {

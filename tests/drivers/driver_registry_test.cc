@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <fstream>
 #include <string>
@@ -73,7 +74,8 @@ TEST_F(Registry, ListsWhatThereIs) {
 TEST_F(Registry, UnknownNameTellsTheNames) {
   const auto error = refused("nosuch");
   EXPECT_EQ(error.code, Errc::NotFound);
-  EXPECT_THAT(error.context, AllOf(HasSubstr("nosuch"), HasSubstr("af_packet, af_xdp, dpdk")));
+  EXPECT_THAT(error.context,
+              AllOf(HasSubstr("nosuch"), HasSubstr("af_packet, af_xdp, bond, dpdk")));
   EXPECT_EQ(refused("").code, Errc::NotFound);
   EXPECT_EQ(refused("/nowhere/pollux-x.so").code, Errc::NotFound);
 }
@@ -218,13 +220,19 @@ TEST_F(Registry, RefusesBadDeviceTexts) {
   }
 }
 
-TEST_F(Registry, HelpNamesEveryOption) {
-  auto driver = registry.load("fake_one");
-  ASSERT_TRUE(driver);
-  EXPECT_EQ(polluxd::driver_help(**driver),
-            "device=TEXT (required): what to open\n"
-            "size=NUMBER (default 7): how large\n"
-            "note=TEXT: anything\n"
-            "rest=REST-OF-LINE: all that follows\n");
+TEST_F(Registry, ListsTheOptionsOfADriver) {
+  const auto all = registry.list();
+  const auto fake = std::find_if(all.begin(), all.end(),
+                                 [](const auto& driver) { return driver.name == "fake_one"; });
+  ASSERT_NE(fake, all.end());
+  EXPECT_EQ(fake->file, kFakes + "/pollux-fake_one.so");
+  ASSERT_EQ(fake->options.size(), 4u);
+  EXPECT_EQ(fake->options[0].name, "device");
+  EXPECT_EQ(fake->options[0].default_value, std::nullopt);
+  EXPECT_EQ(fake->options[0].help, "what to open");
+  EXPECT_EQ(fake->options[1].type, POLLUX_OPTION_UINT);
+  EXPECT_EQ(fake->options[1].default_value, "7");
+  EXPECT_EQ(fake->options[2].default_value, "");
+  EXPECT_EQ(fake->options[3].type, POLLUX_OPTION_REST);
 }
 }  // namespace

@@ -240,6 +240,20 @@ TEST_F(DriverPorts, TapFollowsItsInterface) {
   EXPECT_TRUE(is_gone(*port));
 }
 
+TEST_F(DriverPorts, TapMayMoveToAContainer) {
+  const PortPtr port = open("tap,iface=plxtap2");
+  ASSERT_TRUE(port);
+  EXPECT_TRUE(comes_up(*port));
+  const std::string ns = "plx-tap-" + std::to_string(getpid());
+  ASSERT_EQ(std::system(("ip netns add " + ns + " && ip link set plxtap2 netns " + ns).c_str()), 0);
+  EXPECT_TRUE(comes_up(*port));
+  ASSERT_EQ(std::system(("ip -n " + ns + " link set plxtap2 name eth0").c_str()), 0);
+  EXPECT_TRUE(comes_up(*port));
+  ASSERT_EQ(std::system(("ip -n " + ns + " link del eth0").c_str()), 0);
+  EXPECT_TRUE(is_gone(*port));
+  EXPECT_EQ(std::system(("ip netns del " + ns).c_str()), 0);
+}
+
 TEST_F(DriverPorts, TapGoesWithThePort) {
   ASSERT_TRUE(open("tap,iface=plxtap1"));
   EXPECT_ANY_THROW((void)lab::is_up("plxtap1"));

@@ -86,12 +86,39 @@ def test_memif(lab, hosts):
     assert not socket.exists()
 
 
-def test_tap_by_dpdk(lab, hosts):
-    """A virtual device of DPDK, named by its arguments as a NIC is by its address."""
+@pytest.mark.parametrize("roles", [("server", "no"), ("client", "yes")], ids=["server", "client"])
+def test_vhost_user(lab, hosts, roles):
+    """Two daemons, the one as a guest's device, the other as its host; the guest restarts."""
+    a, gw1, b, gw2 = hosts
+    role, server = roles
+    socket = lab.folder(f"vhost-{gw1.role}") / "vhost.sock"
+    first = lab.polluxd(gw1, config(
+        port("vhost", "peer0", "192.0.2.1/24", iface=str(socket), role=role),
+        port("af_packet", "lan1", "10.1.0.1/24", iface="lan1"),
+        routes=[("10.2.0.0/24", "192.0.2.2")]))
+    for _ in range(2):
+        second = lab.polluxd(gw2, config(
+            port("virtio_user", "peer0", "192.0.2.2/24", path=str(socket), server=server),
+            port("af_packet", "lan2", "10.2.0.1/24", iface="lan2"),
+            routes=[("10.1.0.0/24", "192.0.2.1")]))
+        wait_for(lambda: interface(first, "peer0")["link"], "the link of vhost")
+        assert_carries(a)
+        second.stop()
+        wait_for(lambda: not interface(first, "peer0")["link"], "the link to go")
+    first.stop()
+    assert not socket.exists()
+
+
+@pytest.mark.parametrize("driver, options", [
+    ("tap", {"iface": "plxtap"}),
+    ("dpdk", {"devargs": "net_tap0,iface=plxtap"}),
+], ids=["tap", "dpdk"])
+def test_tap(lab, hosts, driver, options):
+    """The kernel's end of a port, under its own driver and as a virtual device of DPDK."""
     a, gw, b, _ = hosts
     daemon = lab.polluxd(gw, config(
         port("af_packet", "lan1", "10.1.0.1/24", iface="lan1"),
-        port("dpdk", "lan2", "10.2.0.1/24", devargs="net_tap0,iface=plxtap")))
+        port(driver, "lan2", "10.2.0.1/24", **options)))
     # The kernel's end of the tap becomes host-b's interface.
     wait_for(lambda: any(link["ifname"] == "plxtap" for link in gw.ip_json("link", "show")),
              "the tap device")
@@ -115,6 +142,15 @@ def test_tap_by_dpdk(lab, hosts):
     ("nosuchdriver", "nosuchdriver"),
     ("memif,socket=@pollux-test,role=chief", "role"),
     ("dpdk,devargs=net_nosuch0", "net_nosuch0"),
+    ("intel,pci=ffff:1f:1f.7", "no PCI device ffff:1f:1f.7"),
+    ("intel", "either pci=ADDRESS or id="),
+    ("virtio,pci=eth0", "expected 0000:03:00.0"),
+    ("vhost,iface=peer.sock", "absolute path"),
+    ("virtio_user,path=/nosuch.sock", "no backend"),
+    ("tap,iface=lo", "exists already"),
+    ("pcap,read=/nosuch.pcap", "No such file"),
+    ("null,size=1", "size 1 "),
+    ("bond,members=net_nosuch0", "net_nosuch0"),
 ], ids=str)
 def test_bad_device_is_refused(lab, device, said):
     """The daemon does not start, and says what was wrong with the device."""
