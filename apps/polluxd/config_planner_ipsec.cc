@@ -107,9 +107,10 @@ void ConfigPlanner::order_sas() {
   }
   for (const auto& [tunnel, order] : then) {
     if (now[tunnel] == order) continue;
+    const std::string prefix = tunnel + " out ";
     // Where others come or go as well, their lines say enough.
     if (std::ranges::none_of(plan_.changes, [&](const ConfigChange& c) {
-          return c.group == "sa" && c.name.starts_with(tunnel + " out ");
+          return c.group == "sa" && c.name.starts_with(prefix);
         }))
       change(Sign::Modify, "tunnel", tunnel,
              fmt::format("outbound SA in use: 0x{:08x}", order.back()));
