@@ -57,18 +57,20 @@ Json Client::call(const Call& call, std::chrono::milliseconds timeout) {
   return result(receive(timeout));
 }
 
-Json Client::call_with_key(const Call& call, const KeyText& key) {
-  const std::string params = call.params.dump();
+/// A request whose parameters are not closed yet. @param room  what is still to come: the text is
+/// never moved, so that no copy of a key is left behind.
+std::string Client::begin_request(const Call& call, std::size_t room) {
+  const std::string params = call.params.dump(-1, ' ', false, Json::error_handler_t::replace);
   std::string request;
-  request.reserve(params.size() + key.digits().size() +
-                  256);  // never moved: no copy is left behind
+  request.reserve(params.size() + room + 256);
   request +=
       fmt::format(R"({{"jsonrpc":"2.0","id":{},"method":"{}","params":)", next_id_++, call.method);
   request.append(params, 0, params.size() - 1);  // without its closing brace
   if (!call.params.empty()) request += ',';
-  request += R"("key":")";
-  request += key.digits();
-  request += "\"}}\n";
+  return request;
+}
+
+Json Client::call_wiped(std::string& request, std::chrono::milliseconds timeout) {
   const auto wipe = [&] { explicit_bzero(request.data(), request.size()); };
   try {
     send(request);
@@ -77,7 +79,37 @@ Json Client::call_with_key(const Call& call, const KeyText& key) {
     throw;
   }
   wipe();
-  return result(receive(kTimeout));
+  return result(receive(timeout));
+}
+
+Json Client::call_with_key(const Call& call, const KeyText& key) {
+  std::string request = begin_request(call, key.digits().size());
+  request += R"("key":")";
+  request += key.digits();
+  request += "\"}}\n";
+  return call_wiped(request, kTimeout);
+}
+
+Json Client::call_with_keys(const Call& call, const NamedKeys& keys,
+                            std::chrono::milliseconds timeout) {
+  constexpr std::size_t kAround = 32;  // bytes of each entry beside name and key
+  std::vector<std::string> names;
+  std::size_t room = 0;
+  for (const auto& [name, key] : keys) {
+    names.push_back(Json(name).dump(-1, ' ', false, Json::error_handler_t::replace));
+    room += names.back().size() + key->digits().size() + kAround;
+  }
+  std::string request = begin_request(call, room);
+  request += R"("keys":[)";
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    request += i == 0 ? R"({"file":)" : R"(,{"file":)";
+    request += names[i];
+    request += R"(,"key":")";
+    request += keys[i].second->digits();
+    request += "\"}";
+  }
+  request += "]}}\n";
+  return call_wiped(request, timeout);
 }
 
 void Client::send(std::string_view line) {

@@ -1,14 +1,19 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 #include <chrono>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "apps/plx/plan.hh"
 
 namespace plx {
 class KeyText;
+/// Key files by the names that a configuration file gives them.
+using NamedKeys = std::vector<std::pair<std::string, std::unique_ptr<KeyText>>>;
 
 /// A connection to a daemon's control socket: one call at a time.
 class Client {
@@ -23,6 +28,8 @@ public:
   Json call(const Call& call, std::chrono::milliseconds timeout = kTimeout);
   /// The same with the parameter "key", which leaves no trace in memory.
   Json call_with_key(const Call& call, const KeyText& key);
+  /// The same with the parameter "keys": an array of {"file", "key"}.
+  Json call_with_keys(const Call& call, const NamedKeys& keys, std::chrono::milliseconds timeout);
   /// The next line of what was subscribed to. @return none: nothing came in time, or a signal did.
   /// @throws Refused: the daemon has closed the connection.
   std::optional<std::string> next_line(std::chrono::milliseconds timeout);
@@ -37,6 +44,8 @@ private:
   static constexpr std::chrono::milliseconds kTimeout{30'000};
 
   void send(std::string_view line);
+  std::string begin_request(const Call& call, std::size_t room);
+  Json call_wiped(std::string& request, std::chrono::milliseconds timeout);
   std::string receive(std::chrono::milliseconds timeout);
   Json result(const std::string& line) const;
 

@@ -209,8 +209,8 @@ void declare(CLI::App& app, Session& session) {
   app.require_subcommand(1);
   // In the order in which --help shows them.
   constexpr std::array kCommands{
-      declare_interfaces, declare_routes, declare_ipsec,   declare_counters, declare_ping,
-      declare_events,     declare_trace,  declare_capture, declare_doctor,
+      declare_interfaces, declare_config, declare_routes, declare_ipsec,   declare_counters,
+      declare_ping,       declare_events, declare_trace,  declare_capture, declare_doctor,
   };
   for (const auto declare_command : kCommands) declare_command(app, session);
 }
