@@ -165,27 +165,31 @@ def test_bad_words_are_refused(router, words, said):
 
 def test_who_goes_away_makes_room(lab, router):
     folder = lab.folder("capture-killed")
+
+    def begin(path):
+        """A capture that runs, or None where it was refused."""
+        process = subprocess.Popen(
+            [program("plx"), "-s", str(router.daemon.socket), "capture", "-i", "lan0", "-w",
+             str(path), "icmp"], stderr=subprocess.DEVNULL)
+        stack.callback(process.wait)
+        stack.callback(process.kill)
+        wait_for(lambda: path.exists() and path.stat().st_size > 0 or process.poll() is not None,
+                 "the capture file to begin")
+        return process if process.poll() is None else None
+
     with contextlib.ExitStack() as stack:
-        killed = []
-        for n in range(4):
-            path = folder / f"{n}.pcapng"
-            process = subprocess.Popen(
-                [program("plx"), "-s", str(router.daemon.socket), "capture", "-i", "lan0", "-w",
-                 str(path)], stderr=subprocess.DEVNULL)
-            stack.callback(process.wait)
-            stack.callback(process.kill)
-            wait_for(lambda: path.exists() and path.stat().st_size > 0, "the capture file to begin")
-            killed.append(process)
+        killed = [begin(folder / f"{n}.pcapng") for n in range(4)]
+        assert all(killed)
         refused = router.daemon.run_plx("capture", "-i", "lan0", "-c", "1")
         assert refused.returncode == 1
         assert "4 captures are running already" in refused.stderr
         for process in killed:
             process.kill()
             process.wait()
-    with contextlib.ExitStack() as stack:  # all four places are free again
+        # All four places become free, once the daemon has noticed.
         paths = [folder / f"again-{n}.pcapng" for n in range(4)]
         for path in paths:
-            stack.enter_context(capture(router.daemon, path, "-i", "lan0", "icmp"))
+            wait_for(lambda: begin(path), "a capture after those that were killed")
         router.host_a.ping("10.1.0.1")
         wait_for(lambda: all(len(frames(path)) == 2 for path in paths), "two packets in each")
 
