@@ -66,7 +66,7 @@ private:
     return flag;
   }
   static const rte_vhost_device_ops& answer() {
-    static const rte_vhost_device_ops kOps = [] {
+    static const rte_vhost_device_ops all = [] {
       rte_vhost_device_ops ops{};
       ops.new_connection = [](int) {
         answered() = true;
@@ -74,7 +74,7 @@ private:
       };
       return ops;
     }();
-    return kOps;
+    return all;
   }
   static int note_peer(std::uint16_t /*port*/, rte_eth_event_type /*event*/, void* flag,
                        void* /*details*/) {
