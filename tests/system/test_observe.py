@@ -33,6 +33,7 @@ def plx(daemon, *words):
 @contextlib.contextmanager
 def capture(daemon, path, *words):
     """plx capture into a file; the block begins when packets are captured."""
+    path.unlink(missing_ok=True)  # one of an earlier capture would say that this one has begun
     with plx(daemon, "capture", "-w", path, *words) as process:
         wait_for(lambda: path.exists() and path.stat().st_size > 0 or process.poll() is not None,
                  "the capture file to begin")
