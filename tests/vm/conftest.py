@@ -10,9 +10,24 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 
 from router import MODELS, Router  # noqa: E402
 
+# Each model under one kernel driver, and each of these under two models. The others take long.
+QUICK = {("virtio-net-pci", "vfio-pci"), ("e1000", "uio_pci_generic"), ("e1000e", "vfio-pci"),
+         ("vmxnet3", "uio_pci_generic")}
+
+
+def parameter(model, binding):
+    marks = () if (model.nic, binding) in QUICK else (pytest.mark.long,)
+    return pytest.param((model, binding), id=f"{model.nic}-{binding}", marks=marks)
+
+
 # Made once: pytest keeps a fixture as long as its parameter is the same object.
-ROUTERS = [pytest.param((model, binding), id=f"{model.nic}-{binding}")
+ROUTERS = [parameter(model, binding)
            for binding in ("uio_pci_generic", "vfio-pci") for model in MODELS]
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "long: left out by ./dev test without --long or --vm")
+    config.addinivalue_line("markers", "binding(name): for devices of this kernel driver only")
 
 
 def pytest_sessionstart(session):
@@ -23,6 +38,15 @@ def pytest_sessionstart(session):
 def pytest_generate_tests(metafunc):
     if "router" in metafunc.fixturenames:
         metafunc.parametrize("router", ROUTERS, indirect=True, scope="module")
+
+
+def pytest_collection_modifyitems(items):
+    """Later than the parameters: pytest groups tests by the place of a parameter in its list."""
+    def fits(item):
+        only = item.get_closest_marker("binding")
+        return only is None or item.callspec.params["router"][1] in only.args
+
+    items[:] = filter(fits, items)
 
 
 @pytest.hookimpl(optionalhook=True)

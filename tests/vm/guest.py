@@ -36,6 +36,7 @@ class Nic:
     model: str             # a device of QEMU: "e1000"
     properties: str = ""   # further properties of it: "vectors=0"
     netdev: str = ""       # of QEMU's -netdev; empty: a cable that ends here
+    removable: bool = False  # in a slot of its own, out of which it can be pulled
 
 
 class Wire:
@@ -160,10 +161,30 @@ class Guest:
                 ours, theirs = self._pair(socket.SOCK_DGRAM)
                 self.wires.append(Wire(ours))
                 netdev = f"dgram,local.type=fd,local.str={theirs}"
-            properties = f",{nic.properties}" if nic.properties else ""
-            yield from ("-netdev", f"{netdev},id=net{i}", "-device",
-                        f"{nic.model},netdev=net{i},addr={FIRST_SLOT + i:#x}.0,mac={mac(i)}"
-                        f"{properties}")
+            yield from ("-netdev", f"{netdev},id=net{i}")
+            slot = f"{FIRST_SLOT + i:#x}.0"
+            if nic.removable:
+                yield from ("-device", f"pcie-root-port,id=slot{i},chassis={i + 1},addr={slot}")
+            yield from ("-device", ",".join(f"{name}={value}" for name, value in
+                                            self._properties(i, slot).items()))
+
+    def _properties(self, i, slot):
+        """What QEMU is to know of NIC `i`, as -device and device_add have it."""
+        nic = self.nics[i]
+        place = {"bus": f"slot{i}"} if nic.removable else {"addr": slot}
+        return {"driver": nic.model, "id": f"nic{i}", "netdev": f"net{i}", "mac": mac(i), **place,
+                **dict(p.split("=") for p in nic.properties.split(",") if p)}
+
+    def pull(self, i):
+        """NIC `i` out of its slot: the guest is asked to let go of it. Returns when it has."""
+        self.qmp("device_del", id=f"nic{i}")
+        wait_for(lambda: f"nic{i}" not in
+                 [child["name"] for child in self.qmp("qom-list", path="/machine/peripheral")],
+                 f"the guest to let go of NIC {i}")
+
+    def plug(self, i):
+        """NIC `i` into its slot again; it has no driver then."""
+        self.qmp("device_add", **self._properties(i, ""))
 
     def _start(self, argv):
         with self._qemu_log.open("wb") as log:
@@ -237,6 +258,10 @@ class Guest:
     def bind(self, i, driver):
         """Gives NIC `i` to a driver of the guest's kernel. Returns its PCI address."""
         address = f"0000:00:{FIRST_SLOT + i:02x}.0"
+        if self.nics[i].removable:  # on a bus behind the slot
+            address = wait_for(lambda: self.run(
+                f"cd /sys/bus/pci/devices/{address} && ls -d 0000:*:00.0", check=False)[1].strip(),
+                f"NIC {i} to be seen")
         device = f"/sys/bus/pci/devices/{address}"
         # busybox does not know that vfio wants the second after it (a soft dependency).
         modules = f"{driver} vfio_iommu_type1" if driver == "vfio-pci" else driver

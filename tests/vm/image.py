@@ -33,15 +33,22 @@ def newest_kernel():
     return found and found[1]
 
 
+def download_kernel(folder):
+    """@return whether it is there: the lists may be missing, as in a fresh container, or name a
+    version that the mirrors have no more."""
+    package = newest_kernel()
+    if package is None:
+        return False
+    return subprocess.run(["apt-get", "-q", "-o", "APT::Sandbox::User=root", "download", package],
+                          cwd=folder).returncode == 0
+
+
 def fetch_kernel(folder):
     """Downloads the kernel's package, without installing it, and unpacks it into `folder`."""
-    package = newest_kernel()
-    if package is None:  # the lists may be missing, as in a fresh container
+    if not download_kernel(folder):
         run("apt-get", "-q", "update")
-        package = newest_kernel()
-    if package is None:
-        sys.exit(f"image: {PACKAGE} depends on no kernel; is this Debian?")
-    run("apt-get", "-q", "-o", "APT::Sandbox::User=root", "download", package, cwd=folder)
+        if not download_kernel(folder):
+            sys.exit(f"image: cannot download the kernel that {PACKAGE} depends on; is this Debian?")
     deb = next(folder.glob("*.deb"))
     run("dpkg-deb", "-x", deb, folder)
     deb.unlink()

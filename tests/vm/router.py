@@ -40,9 +40,10 @@ class Router:
     def __init__(self, model, binding, name=None, **guest_options):
         self.model, self.binding = model, binding
         iommu = binding == "vfio-pci"
-        nic = Nic(model.nic, properties=model.iommu_properties if iommu else "")
-        self.guest = Guest(name or f"{model.nic}-{binding}", [nic] * PORTS, iommu=iommu,
-                           **guest_options)
+        # The last one can be pulled where the kernel asks for it back first.
+        nics = [Nic(model.nic, properties=model.iommu_properties if iommu else "",
+                    removable=iommu and i == PORTS - 1) for i in range(PORTS)]
+        self.guest = Guest(name or f"{model.nic}-{binding}", nics, iommu=iommu, **guest_options)
         try:
             self._addresses = [self.guest.bind(i, binding) for i in range(PORTS)]
             self.hops = [Hop(wire, f"02:00:00:00:{i + 1:02x}:02", mac(i), f"10.{i + 1}.0")
@@ -54,7 +55,7 @@ class Router:
             raise
 
     def interface(self, i):
-        """What the configuration, and interface.create, say of port `i`."""
+        """What the configuration says of port `i`."""
         return {"driver": self.model.driver, "name": f"p{i}", "mtu": 1500,
                 "options": {self.model.option: self._addresses[i]}}
 
@@ -111,24 +112,13 @@ class Router:
         text = self.guest.run(shlex.join([program("plx"), "-j", *map(str, words)]))[1]
         return json.loads(text) if text.strip() else None
 
-    def api(self, *calls):
-        """Calls of polluxd's API, (method, parameters) each, in one batch. Returns their results."""
-        batch = json.dumps([{"jsonrpc": "2.0", "id": n, "method": method, "params": params}
-                            for n, (method, params) in enumerate(calls)])
-        script = ("import socket, sys; s = socket.socket(socket.AF_UNIX); "
-                  "s.connect('/run/pollux/0.sock'); s.sendall(sys.argv[1].encode() + b'\\n'); "
-                  "print(s.makefile().readline())")
-        text = self.guest.run(shlex.join(["/usr/bin/python3", "-S", "-c", script, batch]))[1]
-        answers = {answer["id"]: answer for answer in json.loads(text)}
-        for n, (method, params) in enumerate(calls):
-            if "error" in answers[n]:
-                raise LabError(f"{method} {params}: {answers[n]['error']['message']}")
-        return [answers[n]["result"] for n in range(len(calls))]
-
     def create(self, i):
         """Port `i` anew, as the configuration has it."""
-        self.api(("interface.create", {**self.interface(i), "addresses": [self.address(i)]}),
-                 ("arp.add", self.neighbor(i)))
+        self.plx("mount", "-T", "io-pkt", "-o",
+                 f"name=p{i},{self.model.option}={self._addresses[i]}", self.model.driver)
+        self.plx("ifconfig", f"p{i}", "inet", self.address(i))
+        neighbor = self.neighbor(i)
+        self.plx("arp", "add", f"p{i}", neighbor["address"], neighbor["mac"])
 
     def packets(self):
         """{interface: (received, sent)}."""
@@ -141,6 +131,10 @@ class Router:
             return {x["name"]: x["link"] for x in self.plx("ifconfig")}
 
         wait_for(lambda: up.items() <= links().items(), f"links to be {up}")
+
+    def is_absent(self, i):
+        """Whether port `i` waits for its device."""
+        return self.plx("ifconfig", f"p{i}")[0]["absent"]
 
     def drops(self):
         """{reason: packets} of every reason that has counted."""

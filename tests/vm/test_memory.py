@@ -6,6 +6,7 @@ from lab import LabError
 from router import MODELS, Router
 from test_nics import ALL_SIZES
 
+pytestmark = pytest.mark.long
 VIRTIO = next(model for model in MODELS if model.driver == "virtio")
 
 

@@ -69,7 +69,7 @@ def assert_carries(guest):
               f"timeout 60 busybox nc {FAR} 5000 </run/sent; wait; cmp /run/sent /run/got")
 
 
-@pytest.mark.parametrize("role", ["server", "client"])
+@pytest.mark.parametrize("role", ["server", pytest.param("client", marks=pytest.mark.long)])
 def test_guest_comes_goes_and_comes_back(lab, role):
     host = Host(lab, role)
     for name in (f"vhost-{role}-1", f"vhost-{role}-2"):
