@@ -70,11 +70,15 @@ def router(request):
 
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item, call):
-    """A failed test shows the end of its guest's console, on which polluxd's log is too."""
+    """A failed test shows the end of its guest's console, on which polluxd's log is too, and what
+    polluxd has dropped."""
     outcome = yield
     report = outcome.get_result()
-    if report.failed:
-        for value in getattr(item, "funcargs", {}).values():
-            guest = getattr(value, "guest", None)
-            if guest is not None:
-                report.sections.append((str(guest.log_file), guest.log_tail()))
+    if not report.failed:
+        return
+    for value in getattr(item, "funcargs", {}).values():
+        guest = getattr(value, "guest", None)
+        if guest is not None:
+            report.sections.append((str(guest.log_file), guest.log_tail()))
+        if isinstance(value, Router):
+            report.sections.append(("drops", value.told_drops()))

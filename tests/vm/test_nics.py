@@ -60,8 +60,11 @@ def test_resolves_a_neighbor(router):
 
 
 @contextlib.contextmanager
-def noise(*flows):
-    """Frames of these flows for as long as the block lasts, of which nobody asks what became."""
+def noise(router, a, b):
+    """Frames both ways between ports `a` and `b` for as long as the block lasts, of which nobody
+    asks what became. Those that come out at `a` are taken away: if they filled its queue, what
+    follows would be lost."""
+    flows, cable = router.flows(a, b), router.hops[a].wire
     stop = threading.Event()
 
     def send():
@@ -69,6 +72,7 @@ def noise(*flows):
         while not stop.is_set():
             for flow in flows:
                 flow.source.wire.send(flow.sent(number))
+            cable.receive()
             number += 1
             time.sleep(0.002)
 
@@ -83,7 +87,7 @@ def noise(*flows):
 
 def test_destroyed_and_created_under_traffic(router):
     """Twice, with packets on their way into and out of p2; p0 and p1 lose nothing."""
-    with Background(router.flows(0, 1)) as traffic, noise(*router.flows(2, 0)):
+    with Background(router.flows(0, 1)) as traffic, noise(router, 2, 0):
         for _ in range(2):
             traffic.more()
             router.plx("ifconfig", "p2", "destroy")
@@ -176,7 +180,7 @@ def test_vlan(router):
 def test_pulled_and_plugged_in_again(router):
     """vfio asks for a device back before it goes. p2 lets it go, stays with all that is configured,
     and takes the device that is plugged in later; p0 and p1 lose nothing."""
-    with Background(router.flows(0, 1)) as traffic, noise(*router.flows(2, 0)):
+    with Background(router.flows(0, 1)) as traffic, noise(router, 2, 0):
         router.guest.pull(2)
         assert router.is_absent(2)
         traffic.more()
