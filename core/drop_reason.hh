@@ -11,7 +11,8 @@ namespace core {
 /// Two causes never share a reason.
 // clang-format off
 #define POLLUX_DROP_REASONS(X)                                                                   \
-  X(RxChained, "port", "packet in several segments")                                             \
+  X(RxChained, "port", "packet in several segments whose headers are not all in the first")      \
+  X(TxChained, "port", "packet in several segments for a port that sends single ones")           \
   X(TxQueueFull, "port", "transmit queue full")                                                  \
   X(HandoffFull, "port", "ring to the worker that owns the transmit queue full")                 \
   X(InterfaceDown, "port", "received on an interface that is down")                              \
@@ -64,6 +65,7 @@ namespace core {
   X(UdpBadLength, "udp", "Length below 8 or beyond the IP payload")                              \
   X(UdpNoPort, "udp", "nobody listens on the port")                                              \
   X(EspTruncated, "esp", "shorter than header, IV, trailer and ICV")                             \
+  X(EspChained, "esp", "packet in several segments that fit into no single buffer")              \
   X(EspBadLength, "esp", "ciphertext is not a multiple of four bytes")                           \
   X(EspNoSa, "esp", "no security association for the SPI")                                       \
   X(EspWrongEndpoint, "esp", "outer addresses are not the association's")                        \

@@ -57,6 +57,7 @@ struct Interface {
   void* port = nullptr;   ///< first argument of rx and tx
   pollux_burst_fn rx = nullptr, tx = nullptr;
   bool rx_checksum = false;                ///< the device marks bad IPv4 checksums
+  bool tx_chained = false;                 ///< the device sends packets of several segments
   std::vector<TxQueue> tx_queues;          ///< by worker index
   std::shared_ptr<const VlanTable> vlans;  ///< interfaces on top; null: none
   std::string name;                        ///< for the manager

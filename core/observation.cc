@@ -51,9 +51,7 @@ TraceRecord record_of(const Worker& w, const rte_mbuf* m, TraceRecord::Kind kind
                 .interface = p.interface,
                 .kind = kind,
                 .layer = layer};
-  const auto front = front_bytes(*m);
-  r.captured = static_cast<std::uint8_t>(std::min(front.size(), TraceRecord::kBytes));
-  std::memcpy(r.bytes.data(), front.data(), r.captured);
+  r.captured = static_cast<std::uint8_t>(copy_bytes(*m, 0, r.bytes));
   return r;
 }
 
@@ -184,7 +182,7 @@ Cut cut_dropped(const Observation& o, const rte_mbuf* m, DropReason why,
   if (why == DropReason::TxQueueFull)
     h.direction = Direction::Out;
   else if (p.interface != kNoInterface && why != DropReason::HandoffFull &&
-           why != DropReason::InterfaceGone)
+           why != DropReason::TxChained && why != DropReason::InterfaceGone)
     h.direction = Direction::In;
   if (layer == Layer::Ethernet) {
     h.layer = Layer::Ethernet;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "core/worker.hh"
 
+#include "core/mbuf.hh"
 #include "core/observation.hh"
 
 namespace core {
@@ -19,7 +20,25 @@ void Worker::consume(rte_mbuf* m) noexcept {
 }
 
 namespace {
+/// For a port that sends single segments only: makes them, and ends what does not fit into one.
+void make_single(Worker& w, Burst& packets) noexcept {
+  for (rte_mbuf* m : packets.take()) {
+    if (linearize(*m))
+      packets.push(m);
+    else
+      w.drop(m, DropReason::TxChained);
+  }
+}
+
 void send(Worker& w, const Interface& out, std::uint16_t queue, Burst& packets) noexcept {
+  if (!out.tx_chained) {
+    unsigned chained = 0;
+    for (const rte_mbuf* m : packets.packets()) chained |= m->nb_segs ^ 1U;
+    if (chained != 0) [[unlikely]] {
+      make_single(w, packets);
+      if (packets.empty()) return;
+    }
+  }
   std::uint64_t bytes = 0;
   for (const rte_mbuf* m : packets.packets()) bytes += m->pkt_len;
   packets.give([&](rte_mbuf** slots, std::uint16_t n) {

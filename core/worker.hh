@@ -110,7 +110,7 @@ struct alignas(RTE_CACHE_LINE_SIZE) Worker {
 };
 
 /// Sends or hands over what is queued for `id`.
-/// Drops: InterfaceGone, TxQueueFull, HandoffFull.
+/// Drops: InterfaceGone, TxQueueFull, TxChained, HandoffFull.
 void flush_tx(Worker& w, const InterfaceTable& interfaces, InterfaceId id) noexcept;
 
 /// Sends all that transmit() has queued; at the end of every iteration, before the quiescent

@@ -39,6 +39,10 @@ using SaIds = std::array<SaId, core::Burst::kCapacity>;
 /// Step 1: SPI and sequence number of all.
 void parse(core::Worker& w, core::Burst& in, Batch& batch, Spis& spi) noexcept {
   for (rte_mbuf* m : in.take()) {
+    if (core::is_chain(*m) && !core::linearize(*m)) [[unlikely]] {
+      w.drop(m, DropReason::EspChained);  // the cipher works on contiguous bytes
+      continue;
+    }
     const MutBytes packet = core::front_bytes_mut(*m);
     const auto ip = proto::Ip4View::parse(packet);
     if (!ip) {

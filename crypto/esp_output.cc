@@ -69,6 +69,10 @@ void find_sas(core::Worker& w, const IpsecConfig& config, core::NotedBurst<std::
     }
     if (w.observation != nullptr) [[unlikely]]
       core::observe_tunnel(w, config.tunnels[t].interface, core::Direction::Out, m);
+    if (core::is_chain(*m) && !core::linearize(*m)) [[unlikely]] {
+      w.drop(m, DropReason::EspChained);  // the cipher works on contiguous bytes
+      continue;
+    }
     if (sa != fetched) sa->prefetch();
     fetched = sa;
     const Bytes inner = core::front_bytes(*m);

@@ -56,19 +56,22 @@ struct EspShard {
 };
 
 /// Opens ESP tunnel-mode packets addressed to us (RFC 4303 section 3.4).
-/// In:    data at the outer IPv4 header, one segment, lengths checked, unfragmented.
+/// In:    data at the outer IPv4 header, lengths checked, unfragmented. Several segments are made
+///        one, where the first has room.
 /// Out:   `inner`: data at the inner IPv4 header, padding cut; ol_flags cleared. The packet counts
 ///        as received on the tunnel's interface.
-/// Drops: EspTruncated, EspBadLength, EspNoSa, EspWrongEndpoint, EspReplayed, EspBadIcv,
+/// Drops: EspTruncated, EspChained, EspBadLength, EspNoSa, EspWrongEndpoint, EspReplayed,
+/// EspBadIcv,
 ///        EspBadPadding, EspDummy, EspBadNextHeader, EspBadInner, EspSelectorMismatch.
 void esp_input(core::Worker& w, EspShard& shard, const IpsecConfig& config, core::Burst& in,
                core::Burst& inner) noexcept;
 
 /// Seals packets into ESP tunnel mode (RFC 4303 section 3.3).
 /// In:    data at the inner IPv4 header, TTL already decremented; note = index of the tunnel.
+///        Several segments are made one, where the first has room.
 /// Out:   `outer`: data at the outer IPv4 header, to be routed as a packet of our own. DSCP copied,
 ///        ECN copied (RFC 6040 normal mode), DF set. Counts as sent on the tunnel's interface.
-/// Drops: EspNoOutboundSa, EspSequenceExhausted, EspNoRoom.
+/// Drops: EspNoOutboundSa, EspChained, EspSequenceExhausted, EspNoRoom.
 void esp_output(core::Worker& w, EspShard& shard, const IpsecConfig& config,
                 core::NotedBurst<std::uint16_t>& in, core::Burst& outer) noexcept;
 

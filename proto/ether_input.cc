@@ -36,7 +36,7 @@ void ether_input(core::Worker& w, const core::Interface& in, core::Burst& rx, Et
   core::Burst::Writer ip4{next.ip4};
   for (rte_mbuf* m : packets) {
     bytes += m->pkt_len;
-    if (m->nb_segs != 1) {
+    if (core::is_chain(*m) && !counted && !core::headers_in_front(*m)) [[unlikely]] {
       w.drop(m, DropReason::RxChained);
       continue;
     }

@@ -12,8 +12,9 @@ struct EtherInputNext {
 };
 
 /// Splits frames by EtherType and by whom the link layer addresses.
-/// In:    frames received on `in`, data at the Ethernet header.
-/// Out:   data at the Ethernet payload. `rx` is empty. Counts what `in` has received.
+/// In:    frames received on `in`, data at the Ethernet header; in any number of segments.
+/// Out:   data at the Ethernet payload; headers are in the first segment (core::kHeaderRoom). `rx`
+///        is empty. Counts what `in` has received.
 /// Drops: InterfaceDown, RxChained, EtherTruncated, EtherNotForUs, EtherUnknownType.
 /// @param counted  they are: a tag was taken off frames that arrived before.
 void ether_input(core::Worker& w, const core::Interface& in, core::Burst& rx, EtherInputNext& next,

@@ -51,7 +51,7 @@ void icmp4_error(core::Worker& w, Ip4Shard& shard, const Ip4Config& config,
     rte_mbuf* m = packets[i];
     const Icmp4Cause& cause = in.notes()[i];
     const Bytes original = core::front_bytes(*m);
-    const auto ip = Ip4View::parse(original);
+    const auto ip = Ip4View::parse(original, m->pkt_len);
     if (ip && may_tell(*ip) && shard.icmp_errors.take(w.now_us, config.sysctl.icmp_errors_per_s)) {
       if (rte_mbuf* error = make_error(w, shard, config, *ip, original, cause)) {
         w.originated.add(1);

@@ -13,10 +13,10 @@ struct Icmp4Cause {
 };
 
 /// Drops packets and tells their sources why (RFC 792, RFC 1812 section 4.3.2): as much of the
-/// packet as fits in 576 bytes; never about an ICMP error, a later fragment, or anything sent to or
-/// from more than one host; at most net.inet.icmp.errppslimit a second. In:    data at a checked
-/// IPv4 header, unicast to us or through us. Out:   `out`: new packets of our own, source 0 (chosen
-/// by the route). The originals are dropped
+/// packet's first segment as fits in 576 bytes; never about an ICMP error, a later fragment, or
+/// anything sent to or from more than one host; at most net.inet.icmp.errppslimit a second.
+/// In:    data at a checked IPv4 header, unicast to us or through us.
+/// Out:   `out`: new packets of our own, source 0 (chosen by the route). The originals are dropped
 ///        with their reason, whether an error was sent or not.
 void icmp4_error(core::Worker& w, Ip4Shard& shard, const Ip4Config& config,
                  core::NotedBurst<Icmp4Cause>& in, core::Burst& out) noexcept;

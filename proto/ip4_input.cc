@@ -58,7 +58,7 @@ void ip4_input(core::Worker& w, bool trust_checksum, core::Burst& in,
   w.enter(core::Stage::Ip4Input, in.packets());
   core::NotedBurst<std::uint32_t>::Writer good{next};
   for (rte_mbuf* m : in.take()) {
-    const auto ip = Ip4View::parse(core::front_bytes(*m));
+    const auto ip = Ip4View::parse(core::front_bytes(*m), m->pkt_len);
     if (!ip) {
       w.drop(m, ip.error());
     } else if (const auto why = judge(*m, *ip, trust_checksum)) {

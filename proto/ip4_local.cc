@@ -11,7 +11,7 @@ namespace {
 /// UDP has no listener: a well-formed datagram is answered, a malformed one is not.
 void refuse_udp(core::Worker& w, rte_mbuf* m, const Ip4View& ip,
                 core::NotedBurst<Icmp4Cause>& refused) noexcept {
-  if (const auto udp = UdpView::parse(ip.payload()); !udp)
+  if (const auto udp = UdpView::parse(ip.payload(), ip.payload_length()); !udp)
     w.drop(m, udp.error());
   else
     refused.push(m,
@@ -25,7 +25,7 @@ void ip4_local(core::Worker& w, core::Burst& in, Ip4LocalNext& next,
   w.enter(core::Stage::Ip4Local, in.packets());
   core::Burst::Writer esp{next.esp};
   for (rte_mbuf* m : in.take()) {
-    const auto ip = Ip4View::parse(core::front_bytes(*m));
+    const auto ip = Ip4View::parse(core::front_bytes(*m), m->pkt_len);
     if (!ip) {
       w.drop(m, ip.error());
     } else if (ip->is_fragment()) {
@@ -47,7 +47,7 @@ void ip4_broadcast(core::Worker& w, core::Burst& in) noexcept {
   if (in.empty()) return;
   w.enter(core::Stage::Ip4Local, in.packets());
   for (rte_mbuf* m : in.take()) {
-    const auto ip = Ip4View::parse(core::front_bytes(*m));
+    const auto ip = Ip4View::parse(core::front_bytes(*m), m->pkt_len);
     if (!ip)
       w.drop(m, ip.error());
     else if (ip->is_fragment())

@@ -54,6 +54,7 @@ void Manager::Impl::connect(core::InterfaceId id, OpenPort port) {
   i.rx = p.rx;
   i.tx = p.tx;
   i.rx_checksum = (p.capabilities & POLLUX_CAP_RX_IP4_CHECKSUM) != 0;
+  i.tx_chained = (p.capabilities & POLLUX_CAP_TX_CHAINED) != 0;
   std::copy_n(std::begin(p.mac), i.mac.size(), i.mac.begin());
   assign_tx_queues(i, p.tx_queues);
   m.port = std::move(port);

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
+#include <algorithm>
+
 #include "core/drop_reason.hh"
 #include "core/result.hh"
 #include "proto/wire/bytes.hh"
@@ -18,20 +20,28 @@ class Ip4View {
 public:
   static constexpr std::size_t kMinHeaderLen = 20, kMaxHeaderLen = 60;
 
-  /// @param l3  from the IPv4 header on; may end in link padding, which is cut off.
-  /// @return the view, or Ip4Truncated | Ip4BadVersion | Ip4BadIhl | Ip4BadLength.
-  [[nodiscard]] static constexpr core::Result<Ip4View, DropReason> parse(Bytes l3) noexcept {
+  /// @param l3      from the IPv4 header on; may end in link padding, which is cut off.
+  /// @param length  bytes from the header on of the whole packet, of which `l3` is the beginning:
+  ///                more than l3.size() where the packet lies in several segments.
+  /// @return the view, or Ip4Truncated (the header is not all in `l3`) | Ip4BadVersion | Ip4BadIhl
+  /// | Ip4BadLength. @pre length >= l3.size().
+  [[nodiscard]] static constexpr core::Result<Ip4View, DropReason> parse(
+      Bytes l3, std::size_t length) noexcept {
     if (l3.size() < kMinHeaderLen) return DropReason::Ip4Truncated;
     if (l3[0] >> 4 != 4) return DropReason::Ip4BadVersion;
     const std::size_t ihl = std::size_t{l3[0] & 0xfu} * 4, total = load_be16(l3, kTotalLengthAt);
     if (ihl < kMinHeaderLen || ihl > total) return DropReason::Ip4BadIhl;
-    if (total > l3.size()) return DropReason::Ip4BadLength;
-    return Ip4View{l3.first(total), ihl};
+    if (total > length) return DropReason::Ip4BadLength;
+    if (ihl > l3.size()) return DropReason::Ip4Truncated;
+    return Ip4View{l3.first(std::min(total, l3.size())), ihl, static_cast<std::uint16_t>(total)};
+  }
+  /// The same of a packet that is all there.
+  [[nodiscard]] static constexpr core::Result<Ip4View, DropReason> parse(Bytes l3) noexcept {
+    return parse(l3, l3.size());
   }
   [[nodiscard]] constexpr std::uint8_t tos() const noexcept { return bytes_[1]; }
-  [[nodiscard]] constexpr std::uint16_t total_length() const noexcept {
-    return static_cast<std::uint16_t>(bytes_.size());
-  }
+  /// Of the whole packet, whether or not all of it is seen.
+  [[nodiscard]] constexpr std::uint16_t total_length() const noexcept { return total_; }
   [[nodiscard]] constexpr std::uint16_t header_len() const noexcept {
     return static_cast<std::uint16_t>(ihl_);
   }
@@ -52,7 +62,12 @@ public:
   [[nodiscard]] constexpr std::uint32_t dst() const noexcept { return load_be32(bytes_, 16); }
   [[nodiscard]] constexpr Bytes header() const noexcept { return bytes_.first(ihl_); }
   [[nodiscard]] constexpr Bytes options() const noexcept { return header().subspan(kMinHeaderLen); }
+  /// What is seen of the payload: all of it, but in a packet of several segments only what lies in
+  /// the first. Its length is payload_length(), never payload().size().
   [[nodiscard]] constexpr Bytes payload() const noexcept { return bytes_.subspan(ihl_); }
+  [[nodiscard]] constexpr std::uint16_t payload_length() const noexcept {
+    return static_cast<std::uint16_t>(total_ - ihl_);
+  }
   [[nodiscard]] constexpr bool verify_checksum() const noexcept {
     // Nearly every header has 20 bytes: a length known here makes three loads of the loop.
     return ihl_ == kMinHeaderLen ? checksum_holds(bytes_.first<kMinHeaderLen>())
@@ -61,9 +76,11 @@ public:
 
 private:
   static constexpr std::size_t kTotalLengthAt = 2;
-  constexpr Ip4View(Bytes b, std::size_t ihl) noexcept : bytes_{b}, ihl_{ihl} {}
-  Bytes bytes_;
+  constexpr Ip4View(Bytes b, std::size_t ihl, std::uint16_t total) noexcept
+      : bytes_{b}, ihl_{ihl}, total_{total} {}
+  Bytes bytes_;  ///< up to Total Length, or to the end of the first segment
   std::size_t ihl_;
+  std::uint16_t total_;
 };
 
 /// What a sender of a packet without options chooses.
@@ -75,12 +92,12 @@ struct Ip4Fields {
   std::uint8_t protocol = 0;
   std::uint32_t src = 0, dst = 0;
 };
-/// Writes a 20-byte header. @param packet  header and payload: its size is the Total Length.
-/// @pre 20 <= packet.size() <= 65535.
-constexpr void emit(const Ip4Fields& f, MutBytes packet) noexcept {
+/// Writes a 20-byte header. @param length  Total Length: of the whole packet, of which `packet` is
+/// the beginning. @pre packet.size() >= 20; 20 <= length <= 65535.
+constexpr void emit(const Ip4Fields& f, MutBytes packet, std::size_t length) noexcept {
   packet[0] = 0x45;
   packet[1] = f.tos;
-  store_be16(packet, 2, static_cast<std::uint16_t>(packet.size()));
+  store_be16(packet, 2, static_cast<std::uint16_t>(length));
   store_be16(packet, 4, f.id);
   store_be16(packet, 6, f.dont_fragment ? 0x4000 : 0);
   packet[8] = f.ttl;
@@ -89,6 +106,11 @@ constexpr void emit(const Ip4Fields& f, MutBytes packet) noexcept {
   store_be32(packet, 12, f.src);
   store_be32(packet, 16, f.dst);
   store_be16(packet, 10, internet_checksum(packet.first(Ip4View::kMinHeaderLen)));
+}
+
+/// The same of a packet that is all there. @param packet  header and payload.
+constexpr void emit(const Ip4Fields& f, MutBytes packet) noexcept {
+  emit(f, packet, packet.size());
 }
 
 /// TTL - 1 with the checksum kept right (RFC 1624): the word of TTL and protocol is 0x0100 less, so

@@ -218,6 +218,47 @@ TEST_F(TransmitTest, DropFreesAllSegments) {
   EXPECT_EQ(pool_.in_use(), 0u);
 }
 
+// ---- packets in several segments ----
+
+TEST_F(TransmitTest, ChainsGoToAPortThatSendsThem) {
+  interfaces_[0].tx_chained = true;
+  core::transmit(w0(), interfaces_, 0, pool_.try_make_chained(test::pattern(3000), 1000, 1001));
+  core::flush_tx(w0(), interfaces_);
+  EXPECT_EQ(lan_.take_sent(0), std::vector<Packet>{test::pattern(3000)});
+  EXPECT_EQ(lan_.chains_sent(), 1u);
+}
+
+TEST_F(TransmitTest, ChainsAreMadeSingleForAPortThatDoesNot) {
+  transmit(w0(), 0, 1);
+  core::transmit(w0(), interfaces_, 0, pool_.try_make_chained(test::pattern(3000), 1000, 1001));
+  core::transmit(w0(), interfaces_, 0, pool_.try_make_chained(test::pattern(2048), 1, 500));
+  transmit(w0(), 0, 1);
+  core::flush_tx(w0(), interfaces_);
+  const auto sent = lan_.take_sent(0);
+  ASSERT_EQ(sent.size(), 3u);
+  EXPECT_EQ(sent[1], test::pattern(2048));
+  EXPECT_EQ(lan_.chains_sent(), 0u);
+  EXPECT_EQ(drops(w0(), DropReason::TxChained), 1u);
+  EXPECT_EQ(w0().interface[0].tx.packets.read(), 3u);
+  EXPECT_EQ(w0().interface[0].tx.bytes.read(), 2248u);
+  // And nothing else in the burst.
+  core::transmit(w0(), interfaces_, 0, pool_.try_make_chained(test::pattern(3000), 1000, 1001));
+  core::flush_tx(w0(), interfaces_);
+  EXPECT_EQ(lan_.sent(), 0u);
+  EXPECT_EQ(drops(w0(), DropReason::TxChained), 2u);
+  EXPECT_EQ(pool_.in_use(), 0u);
+}
+
+TEST_F(TransmitTest, ASharedBufferIsNotWrittenBehind) {
+  rte_mbuf* m = pool_.try_make_chained(test::pattern(200), 100, 100);
+  rte_mbuf_refcnt_update(m, 1);
+  core::transmit(w0(), interfaces_, 0, m);
+  core::flush_tx(w0(), interfaces_);
+  EXPECT_EQ(drops(w0(), DropReason::TxChained), 1u);
+  rte_pktmbuf_free_seg(m);
+  EXPECT_EQ(pool_.in_use(), 0u);
+}
+
 TEST_F(TransmitTest, EventsThatDoNotFitAreCounted) {
   const core::Event event{.kind = core::EventKind::NeighborWanted, .address = test::kPeerIp};
   for (int i = 0; i < 1024 + 3; ++i) w0().post(event);

@@ -43,6 +43,24 @@ TEST_F(EspInput, TakesOptionsInTheOuterHeader) {
   EXPECT_EQ(open({seal(s)}), Packets{inner(60)});
 }
 
+TEST_F(EspInput, MakesOneSegmentOfSeveralWhereTheFirstHasRoom) {
+  const Packet sealed = seal({});
+  const auto run = [&](std::size_t room) {
+    test::PacketPool small{7, static_cast<std::uint16_t>(RTE_PKTMBUF_HEADROOM + room)};
+    core::Burst burst, opened;
+    burst.push(small.try_make_chained(sealed, sealed.size() - 20, 13));
+    crypto::esp_input(right, right_esp, config, burst, opened);
+    Packets passed;
+    for (rte_mbuf* o : opened.take()) passed.push_back(test::take_bytes(o));
+    EXPECT_EQ(small.in_use(), 0u);
+    return passed;
+  };
+  EXPECT_EQ(run(sealed.size() - 1), Packets{});
+  right_dropped({{DropReason::EspChained, 1}});
+  EXPECT_EQ(run(sealed.size()), Packets{inner(60)});
+  right_dropped({{DropReason::EspChained, 1}});
+}
+
 TEST_F(EspInput, IgnoresLinkPaddingBehindTheOuterPacket) {
   Packet padded = seal({});
   padded.resize(padded.size() + 7);

@@ -106,6 +106,31 @@ TEST_F(EspOutput, NeedsRoomInFrontAndBehind) {
   EXPECT_EQ(sas->list()[0].sequence, sent);  // what was dropped has left no gap
 }
 
+TEST_F(EspOutput, MakesOneSegmentOfSeveralWhereTheFirstHasRoom) {
+  const auto run = [&](std::uint16_t tailroom) {
+    test::PacketPool small{7, static_cast<std::uint16_t>(RTE_PKTMBUF_HEADROOM + 60 + tailroom)};
+    core::NotedBurst<std::uint16_t> burst;
+    core::Burst outer;
+    burst.push(small.try_make_chained(inner(60), 30, 7), kLeft);
+    crypto::esp_output(left, left_esp, config, burst, outer);
+    Packets sealed;
+    for (rte_mbuf* o : outer.take()) sealed.push_back(test::take_bytes(o));
+    EXPECT_EQ(small.in_use(), 0u);
+    return sealed;
+  };
+  EXPECT_EQ(open(run(20)), Packets{inner(60)});
+  left_dropped({});
+  EXPECT_EQ(run(19), Packets{});  // together it fits, but not with trailer and ICV
+  left_dropped({{DropReason::EspNoRoom, 1}});
+  test::PacketPool tiny{7, static_cast<std::uint16_t>(RTE_PKTMBUF_HEADROOM + 59)};
+  core::NotedBurst<std::uint16_t> burst;
+  core::Burst outer;
+  burst.push(tiny.make_chained(inner(60), 40), kLeft);
+  crypto::esp_output(left, left_esp, config, burst, outer);
+  EXPECT_TRUE(outer.empty());
+  left_dropped({{DropReason::EspNoRoom, 1}, {DropReason::EspChained, 1}});
+}
+
 TEST_F(EspOutput, RefusesWhatWouldExceedAnIpPacket) {
   test::PacketPool large{3, 65535};
   core::NotedBurst<std::uint16_t> burst;

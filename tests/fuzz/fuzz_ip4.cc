@@ -52,6 +52,20 @@ void emit_again(const proto::Ip4View& ip) {
                     again->protocol() == ip.protocol() && again->id() == ip.id(),
                 "emit writes what parse has read");
 }
+
+/// The beginning of a packet, wherever it is cut, says of the whole what all of it says.
+void see_less(const proto::Ip4View& ip, fuzz::Input in) {
+  const std::size_t cut = in.back() % (in.size() + 1);
+  const std::vector<std::uint8_t> front{in.begin(), in.begin() + static_cast<std::ptrdiff_t>(cut)};
+  const auto seen = proto::Ip4View::parse(front, in.size());
+  fuzz::require(static_cast<bool>(seen) == (cut >= ip.header_len()), "a whole header is enough");
+  if (!seen) return;
+  use_accessors(*seen);
+  fuzz::require_within(seen->payload(), front);
+  fuzz::require(seen->total_length() == ip.total_length(), "Total Length is the packet's");
+  fuzz::require(seen->payload_length() == ip.payload().size(), "so is the payload's");
+  fuzz::require(seen->payload().size() <= ip.payload().size(), "what is seen is a part");
+}
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -68,6 +82,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   fuzz::require(ip->header().size() + ip->payload().size() == ip->total_length(),
                 "header and payload are the packet");
   fuzz::require(ip->options().size() + 20 == ip->header_len(), "options end the header");
+  see_less(*ip, in);
   rewrite(*ip);
   emit_again(*ip);
   return 0;

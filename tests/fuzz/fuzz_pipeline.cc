@@ -3,7 +3,10 @@
 // of what they are meant for, through a gateway with routes, neighbours and a tunnel.
 //
 // The input is a list of frames, each
-//   1 byte   what to make of the content (kind), on which port, how often, whether to go on at once
+//   1 byte   what to make of the content (kind), on which port, how often, whether to go on at
+//   once,
+//            whether it arrives in several segments
+//   1 byte   where there are several: how long they are
 //   1 byte   by how much the clock advances before
 //   1 byte   length of the content
 //   content
@@ -100,6 +103,15 @@ Packet frame(Gateway& g, Kind kind, const core::MacAddress& port_mac, Input cont
   return test::ether({.dst = port_mac}, p);
 }
 
+/// @param cut  0: one segment; else three bits for the first, five for the others.
+void arrive(test::MemoryPort& port, const Packet& p, std::uint8_t cut) {
+  static constexpr std::array<std::size_t, 8> kFirst{1, 14, 60, 127, 128, 129, 400, 1000};
+  if (cut == 0)
+    port.push(p);
+  else
+    port.push_chained(p, kFirst[cut & 7], 1 + std::size_t{cut} / 8 * 21);
+}
+
 /// Whatever came in, what goes out is a whole frame of ours with a right header.
 void check_sent(const std::vector<Packet>& frames, const core::MacAddress& mac, std::size_t mtu,
                 bool outside) {
@@ -137,6 +149,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   bool authentic = false;
   for (std::size_t n = 0; n < kMaxFrames && !in.empty(); ++n) {
     const std::uint8_t how = in.byte();
+    const std::uint8_t cut = (how & 0x80) != 0 ? in.byte() : std::uint8_t{0};
     now_us += std::uint64_t{in.byte()} * 20'000;
     const Input content = in.take(in.byte());
     const Kind kind{static_cast<std::uint8_t>(how & 7)};
@@ -144,10 +157,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     authentic |= kind == Kind::SealedPlain || kind == Kind::SealedIp4;
     const Packet p = frame(g, kind, on_wan ? Gateway::kWanMac : Gateway::kLanMac, content);
     static constexpr std::array kRepeats{1, 2, 17, 64};
-    for (int i = 0; i < kRepeats[how >> 4 & 3]; ++i) (on_wan ? g.wan : g.lan).push(p);
+    for (int i = 0; i < kRepeats[how >> 4 & 3]; ++i) arrive(on_wan ? g.wan : g.lan, p, cut);
     if ((how & 0x40) != 0) g.iterate(now_us);
   }
   g.settle(now_us, 1);
+  fuzz::require(g.wan.chains_sent() == 0, "a port gets what it can send");
   check_sent(g.lan.take_sent(), Gateway::kLanMac, Gateway::kLanMtu, false);
   check_sent(g.wan.take_sent(), Gateway::kWanMac, Gateway::kWanMtu, true);
   fuzz::require(g.begun() == g.ended(), "every packet ends once");

@@ -53,6 +53,8 @@ void Gateway::attach(const char* name, test::MemoryPort& port, const core::MacAd
   std::copy(mac.begin(), mac.end(), open.port.mac);
   open.port.mtu = mtu;
   open.port.rx_queues = open.port.tx_queues = 1;
+  // One port sends packets of several segments, the other does not.
+  if (&port == &lan) open.port.capabilities = POLLUX_CAP_TX_CHAINED;
   must(manager.attach_interface(spec, "memory", std::move(open)), "an interface is attached");
 }
 

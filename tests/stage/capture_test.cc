@@ -72,10 +72,20 @@ TEST_F(CaptureTest, FilterSnaplenAndCount) {
   EXPECT_EQ(c.lost(), 0u);
 }
 
+TEST_F(CaptureTest, ChainedPacketIsCopiedUpToTheSnaplen) {
+  c.start(r, {.interfaces = {"lan0"}, .snaplen = 250});
+  const Packet whole = from_host(udp(Router::kGatewayIp, 64, 300));
+  r.lan.push_chained(whole, 128, 31);
+  settle();
+  ASSERT_EQ(c.packets.size(), 1u);
+  EXPECT_EQ(c.packets[0].bytes, Packet(whole.begin(), whole.begin() + 250));
+  EXPECT_EQ(c.packets[0].length, whole.size());
+}
+
 TEST_F(CaptureTest, ChainedPacketIsCopiedWhole) {
   c.start(r, {.interfaces = {"lan0"}, .drops = true});
   const Packet whole = from_host(udp(Router::kGatewayIp, 64, 300));
-  r.lan.push_chained(whole, 50);
+  r.lan.push_chained(whole, 50, 7);
   settle();
   EXPECT_EQ(c.packets,
             (Frames{frame("lan0", Direction::In, whole), dropped("lan0", whole, "RxChained")}));

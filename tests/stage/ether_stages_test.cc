@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+#include "core/mbuf.hh"
 #include "proto/ether_input.hh"
 #include "proto/ether_output.hh"
 #include "tests/stage/stage_lab.hh"
@@ -67,13 +68,21 @@ TEST_F(EtherInput, StripsTheHeaderAndCountsTheInterface) {
   EXPECT_EQ(worker.interface[kWan].rx.packets.read(), 0u);
 }
 
-TEST_F(EtherInput, RefusesChains) {
+TEST_F(EtherInput, RefusesChainsWhoseHeadersAreCut) {
   core::Burst in;
   in.push(pool.make_chained(ether({}, pattern(100)), 60));
+  in.push(pool.make_chained(ether({}, pattern(500)), core::kHeaderRoom - 1));
   run(in);
-  const Outcome o = settle(Stage::EtherInput, 1);
-  EXPECT_EQ(o.dropped, (Drops{{"RxChained", 1}}));
-  EXPECT_EQ(worker.interface[kLan].rx.bytes.read(), 114u) << "all of its bytes were received";
+  const Outcome o = settle(Stage::EtherInput, 2);
+  EXPECT_EQ(o.dropped, (Drops{{"RxChained", 2}}));
+  EXPECT_EQ(worker.interface[kLan].rx.bytes.read(), 628u) << "all of their bytes were received";
+}
+
+TEST_F(EtherInput, TakesChainsWithTheHeadersInFront) {
+  core::Burst in;
+  in.push(pool.make_chained(ether({}, pattern(500)), core::kHeaderRoom));
+  run(in);
+  EXPECT_EQ(settle(Stage::EtherInput, 1).only("ip4"), pattern(500));
 }
 
 TEST_F(EtherInput, SplitsAMixedBurst) {

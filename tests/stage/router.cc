@@ -68,7 +68,7 @@ core::Expected<std::string> Router::attach(MemoryPort& port, const polluxd::Inte
   std::copy(address.begin(), address.end(), open.port.mac);
   open.port.mtu = mtu;
   open.port.rx_queues = open.port.tx_queues = queues;
-  open.port.capabilities = POLLUX_CAP_RSS;
+  open.port.capabilities = capabilities;
   return manager.attach_interface(spec, "memory", std::move(open));
 }
 

@@ -73,6 +73,7 @@ public:
   // In this order, for the later ones stand on the earlier.
   PacketPool pool{4095};
   MemoryPort lan, wan;
+  std::uint32_t capabilities = POLLUX_CAP_RSS;  ///< of ports attached from now on
   core::Rcu rcu;
   polluxd::Limits limits;
 

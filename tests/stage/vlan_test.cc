@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // VLAN interfaces on the ports of the router: tags off, tags on, two deep.
+#include "core/mbuf.hh"
 #include "tests/stage/router.hh"
 
 namespace {
@@ -53,6 +54,18 @@ protected:
 
   Router r;
 };
+
+TEST_F(Vlan, ATagMayStandBeforeTheHeadersOfAChain) {
+  vlan100();
+  const auto packet = [](std::uint8_t ttl) {
+    return ip4_udp({.ttl = ttl, .src = ip("10.100.0.2"), .dst = Router::kGatewayIp}, {},
+                   pattern(1400));
+  };
+  r.lan.push_chained(tagged(from_host(packet(64)), 100), core::kHeaderRoom, 500);
+  r.iterate();
+  EXPECT_EQ(r.wan.take_sent(), Packets{to_gateway(packet(63))});
+  EXPECT_EQ(r.drops(), Drops{});
+}
 
 TEST_F(Vlan, TagsAreTakenOffAndPutOn) {
   vlan100();

@@ -10,12 +10,19 @@ MemoryPort::MemoryPort(PacketPool& pool, Options options)
 
 void MemoryPort::push(Packet frame, std::uint16_t queue, std::uint64_t ol_flags) {
   const std::lock_guard hold{lock_};
-  queues_.at(queue).arrivals.push_back({std::move(frame), ol_flags, 0});
+  queues_.at(queue).arrivals.push_back({std::move(frame), ol_flags});
 }
 
-void MemoryPort::push_chained(Packet frame, std::size_t first, std::uint16_t queue) {
+void MemoryPort::push_chained(Packet frame, std::size_t first, std::size_t others,
+                              std::uint16_t queue) {
   const std::lock_guard hold{lock_};
-  queues_.at(queue).arrivals.push_back({std::move(frame), 0, first});
+  const std::size_t rest = others != 0 ? others : frame.size();
+  queues_.at(queue).arrivals.push_back({std::move(frame), 0, first, rest});
+}
+
+std::size_t MemoryPort::chains_sent() const {
+  const std::lock_guard hold{lock_};
+  return chains_sent_;
 }
 
 std::size_t MemoryPort::waiting() const {
@@ -63,7 +70,8 @@ core::Interface MemoryPort::make_interface(core::InterfaceId id, std::string nam
 }
 
 rte_mbuf* MemoryPort::receive(const Arrival& arrival) {
-  if (arrival.first != 0) return pool_.make_chained(arrival.frame, arrival.first);
+  if (arrival.first != 0)
+    return pool_.try_make_chained(arrival.frame, arrival.first, arrival.others);
   rte_mbuf* m = pool_.try_make(arrival.frame);
   if (m != nullptr) m->ol_flags |= arrival.ol_flags;
   return m;
@@ -87,8 +95,10 @@ std::uint16_t MemoryPort::tx(void* port, std::uint16_t queue, rte_mbuf** packets
   MemoryPort& self = *static_cast<MemoryPort*>(port);
   const std::lock_guard hold{self.lock_};
   const std::uint16_t accepted = std::min(n, self.tx_limit_);
-  for (rte_mbuf* m : std::span{packets, accepted})
+  for (rte_mbuf* m : std::span{packets, accepted}) {
+    self.chains_sent_ += m->nb_segs > 1 ? 1 : 0;
     self.queues_.at(queue).sent.push_back(take_bytes(m));
+  }
   return accepted;
 }
 

@@ -24,13 +24,17 @@ public:
 
   /// A frame arrives. @param ol_flags  what the device says about it (RTE_MBUF_F_RX_...).
   void push(Packet frame, std::uint16_t queue = 0, std::uint64_t ol_flags = 0);
-  /// A frame arrives in two mbufs, the first of `first` bytes.
-  void push_chained(Packet frame, std::size_t first, std::uint16_t queue = 0);
+  /// A frame arrives in several mbufs, the first of `first` bytes, the last with what is left,
+  /// those between of `others` bytes. @param others  0: two mbufs.
+  void push_chained(Packet frame, std::size_t first, std::size_t others = 0,
+                    std::uint16_t queue = 0);
   /// Frames that nobody has received yet, all queues.
   [[nodiscard]] std::size_t waiting() const;
 
   /// What was sent on `queue` since the last call, in order.
   [[nodiscard]] std::vector<Packet> take_sent(std::uint16_t queue = 0);
+  /// Frames in several mbufs that were sent so far.
+  [[nodiscard]] std::size_t chains_sent() const;
   /// Frames sent on all queues and not yet taken.
   [[nodiscard]] std::size_t sent() const;
   void set_tx_limit(std::uint16_t packets_per_call);
@@ -49,7 +53,8 @@ private:
   struct Arrival {
     Packet frame;
     std::uint64_t ol_flags = 0;
-    std::size_t first = 0;  ///< bytes of the first mbuf; 0: one mbuf holds all
+    std::size_t first = 0;   ///< bytes of the first mbuf; 0: one mbuf holds all
+    std::size_t others = 0;  ///< bytes of those behind it
   };
   struct Queue {
     std::deque<Arrival> arrivals;
@@ -62,6 +67,7 @@ private:
   mutable std::mutex lock_;
   std::uint16_t tx_limit_;
   std::vector<Queue> queues_;
+  std::size_t chains_sent_ = 0;
 };
 
 /// An interface without a port: packets routed to it leave through ESP.

@@ -128,8 +128,21 @@ rte_mbuf* PacketPool::make(PacketBytes bytes) {
 }
 
 rte_mbuf* PacketPool::make_chained(PacketBytes bytes, std::size_t first) {
-  rte_mbuf* m = make(bytes.first(first));
-  if (rte_pktmbuf_chain(m, make(bytes.subspan(first))) != 0) give_up("cannot chain mbufs");
+  rte_mbuf* m = try_make_chained(bytes, first, bytes.size());
+  if (m == nullptr) give_up("packet pool exhausted");
+  return m;
+}
+
+rte_mbuf* PacketPool::try_make_chained(PacketBytes bytes, std::size_t first, std::size_t others) {
+  rte_mbuf* m = try_make(bytes.first(std::min(first, bytes.size())));
+  for (std::size_t at = first; m != nullptr && at < bytes.size(); at += others) {
+    rte_mbuf* next = try_make(bytes.subspan(at, std::min(others, bytes.size() - at)));
+    if (next == nullptr) {
+      rte_pktmbuf_free(m);
+      return nullptr;
+    }
+    if (rte_pktmbuf_chain(m, next) != 0) give_up("cannot chain mbufs");
+  }
   return m;
 }
 

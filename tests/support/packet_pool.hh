@@ -21,6 +21,10 @@ public:
   [[nodiscard]] rte_mbuf* make(PacketBytes bytes);
   /// A packet of two segments, the first of `first` bytes.
   [[nodiscard]] rte_mbuf* make_chained(PacketBytes bytes, std::size_t first);
+  /// A packet of a segment of `first` bytes and further ones of `others` bytes, the last with what
+  /// is left. @return null when the pool is exhausted.
+  [[nodiscard]] rte_mbuf* try_make_chained(PacketBytes bytes, std::size_t first,
+                                           std::size_t others);
   /// Null when the pool is exhausted.
   [[nodiscard]] rte_mbuf* try_make(PacketBytes bytes);
 

@@ -93,6 +93,34 @@ TEST(Ip4View, CutsLinkPadding) {
   EXPECT_EQ(view->payload().size(), 13u);
 }
 
+TEST(Ip4View, SeesTheBeginningOfALongerPacket) {
+  const test::Packet whole = good();
+  for (std::size_t seen = 20; seen <= whole.size(); ++seen) {
+    const test::Packet front{whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(seen)};
+    const auto view = Ip4View::parse(front, whole.size() + 13);  // link padding behind
+    ASSERT_TRUE(view) << seen;
+    EXPECT_EQ(view->total_length(), 33);
+    EXPECT_EQ(view->payload_length(), 13);
+    EXPECT_EQ(view->payload().size(), seen - 20);
+  }
+  EXPECT_EQ(Ip4View::parse(std::span{whole}.first(25), 32).error(), DropReason::Ip4BadLength);
+  EXPECT_EQ(Ip4View::parse(std::span{whole}.first(19), 33).error(), DropReason::Ip4Truncated);
+  const std::span<const std::uint8_t> options{kRecordRoute};
+  const std::size_t ihl = (options[0] & 0xfu) * 4;
+  EXPECT_EQ(Ip4View::parse(options.first(ihl - 1), options.size()).error(),
+            DropReason::Ip4Truncated);
+  EXPECT_TRUE(Ip4View::parse(options.first(ihl), options.size()));
+}
+
+TEST(Ip4View, EmitsTheLengthOfALongerPacket) {
+  test::Packet out(20);
+  proto::emit(proto::Ip4Fields{.protocol = 1, .src = 1, .dst = 2}, out, 4028);
+  const auto view = Ip4View::parse(out, 4028);
+  ASSERT_TRUE(view);
+  EXPECT_EQ(view->total_length(), 4028);
+  EXPECT_TRUE(view->verify_checksum());
+}
+
 TEST(Ip4View, Emits) {
   test::Packet out = good();
   for (std::size_t i = 0; i < 20; ++i) out[i] = 0xee;

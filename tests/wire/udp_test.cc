@@ -43,6 +43,17 @@ TEST(UdpView, CutsPadding) {
   EXPECT_EQ(view->payload().size(), 5u);
 }
 
+TEST(UdpView, SeesTheBeginningOfALongerDatagram) {
+  for (std::size_t seen = 8; seen <= kHello.size(); ++seen) {
+    const auto view = UdpView::parse(test::PacketBytes{kHello}.first(seen), kHello.size() + 3);
+    ASSERT_TRUE(view) << seen;
+    EXPECT_EQ(view->length(), 13);
+    EXPECT_EQ(view->payload().size(), seen - 8);
+  }
+  EXPECT_EQ(UdpView::parse(test::PacketBytes{kHello}.first(8), 12).error(),
+            DropReason::UdpBadLength);
+}
+
 TEST(UdpView, RejectsEachTruncation) {
   test::expect_each_truncation_refused<UdpView>(kHello, [](std::size_t length) {
     return length < 8 ? DropReason::UdpTruncated : DropReason::UdpBadLength;
