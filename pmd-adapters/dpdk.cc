@@ -28,6 +28,7 @@ Outcome<EthdevSpec> plan(const Request& r) {
   }
   EthdevSpec spec;
   if (auto done = plan_queues(r, spec); !done) return done.error();
+  spec.offloads.scatter = Scatter::WhenNeeded;
   spec.devargs = text;
   spec.device = device;
   return spec;

@@ -98,10 +98,27 @@ std::uint16_t Ethdev::max_mtu() const noexcept {
   std::size_t frame = spec_.frame_capacity;
   rte_eth_dev_info info{};
   // In several buffers a frame may be as long as the device takes it.
-  if ((capabilities_ & POLLUX_CAP_RX_SCATTER) != 0 && rte_eth_dev_info_get(id_, &info) == 0)
+  if (scatters() && spec_.scatter_capacity != 0)
+    frame = spec_.scatter_capacity;
+  else if (scatters() && rte_eth_dev_info_get(id_, &info) == 0)
     frame = std::min<std::size_t>(info.max_rx_pktlen, kMaxMtu + kFullOverhead) - RTE_ETHER_CRC_LEN;
   if (frame < kFrameOverhead) return 0;
   return static_cast<std::uint16_t>(std::min<std::size_t>(frame - kFrameOverhead, UINT16_MAX));
+}
+
+/// Why an MTU cannot be, and what would help.
+Failure Ethdev::beyond(std::uint16_t mtu) const {
+  const bool by_buffer = !scatters() && spec_.larger.empty();
+  std::string help = spec_.larger;
+  if (by_buffer) {
+    help = fmt::format("raise limits.mbuf_size to {}", mtu + kFrameOverhead);
+    if (started_ && spec_.offloads.scatter == Scatter::WhenNeeded)
+      help += ", or give mtu when the interface is created: the device may use several buffers";
+  }
+  return Failure{
+      EMSGSIZE, fmt::format("{}: MTU {} is beyond the {} that {}{}{}", spec_.device, mtu, max_mtu(),
+                            by_buffer ? "a packet buffer holds" : "the device carries",
+                            help.empty() ? "" : ": ", help)};
 }
 
 /// What the device is to believe its MTU to be, so that a frame with two tags is not too long for
@@ -127,15 +144,13 @@ Outcome<> Ethdev::settle_mtu() {
   }
   if (mtu_ > max_mtu())
     return Failure{EMSGSIZE, fmt::format("{}: its MTU of {} is beyond the {} that a packet buffer "
-                                         "holds: give mtu, or larger buffers",
+                                         "holds: give mtu, or raise limits.mbuf_size",
                                          spec_.device, mtu_, max_mtu())};
   return core::Done{};
 }
 
 Outcome<> Ethdev::set_mtu(std::uint16_t mtu) {
-  if (mtu > max_mtu())
-    return Failure{EMSGSIZE, fmt::format("{}: MTU {} is beyond the {} that a packet buffer holds",
-                                         spec_.device, mtu, max_mtu())};
+  if (mtu > max_mtu()) return beyond(mtu);
   // Cards take another MTU at rest only: some refuse otherwise, some start anew by themselves.
   const bool rest = started_ && is_pci_;
   if (rest)
@@ -150,8 +165,9 @@ Outcome<> Ethdev::set_mtu(std::uint16_t mtu) {
 Outcome<> Ethdev::change_mtu(std::uint16_t mtu) {
   if (spec_.interface) return spec_.interface->set_mtu(mtu);
   const int result = rte_eth_dev_set_mtu(id_, device_mtu(mtu));
-  // Devices without the call carry what they were configured for.
-  if (result == 0 || (result == -ENOTSUP && mtu <= kDefaultMtu)) return core::Done{};
+  // Devices without the call carry what they were configured for, or whatever there is.
+  const bool any = mtu <= kDefaultMtu || spec_.offloads.scatter == Scatter::Unasked;
+  if (result == 0 || (result == -ENOTSUP && any)) return core::Done{};
   return failure(fmt::format("set MTU {}", mtu).c_str(), result);
 }
 

@@ -36,6 +36,14 @@ public:
   virtual void stopping(std::uint16_t port) { (void)port; }
 };
 
+/// Whether a frame longer than a packet buffer arrives, in several of them.
+enum class Scatter : std::uint8_t {
+  No,
+  WhenNeeded,  ///< asked for where the MTU is beyond a packet buffer: devices then use slower ways
+  Always,      ///< asked for wherever the device offers it: it costs nothing
+  Unasked,     ///< DPDK's driver does it, and has no offload for it
+};
+
 /// What a device may be asked for beside queues. Off where a driver's device says that it can, and
 /// what then arrives is of no use.
 struct Offloads {
@@ -46,8 +54,9 @@ struct Offloads {
   bool tx = false;
   /// Trusted to hash as it is told. Virtual devices take the key and do not use it.
   bool rss = false;
-  /// A frame longer than a packet buffer may come in several.
-  bool scatter = false;
+  Scatter scatter = Scatter::No;
+  /// DPDK's driver sends packets of several segments, and does not say so.
+  bool sends_chains = false;
   /// The device drops all groups, broadcast among them, unless it is told to take in every one.
   bool all_multicast = false;
   /// The device tells of its link by interrupts, and in no other way.
@@ -66,7 +75,10 @@ struct EthdevSpec {
   rte_mempool* pool = nullptr;                                 ///< the device's
   /// The pool near a NUMA node, in place of `pool`; called while the device is opened.
   std::function<rte_mempool*(int node)> pool_near;
-  std::size_t frame_capacity = 0;  ///< bytes of the longest frame that arrives whole, without FCS
+  std::size_t frame_capacity = 0;  ///< bytes of the longest frame in one buffer, without FCS
+  /// The same in several buffers; 0: what the device says.
+  std::size_t scatter_capacity = 0;
+  std::string larger;  ///< what to do for frames longer than that: "raise bsize"; "": nothing
   Offloads offloads;
   bool room_for_tags = false;   ///< the device counts its MTU by frames with one VLAN tag or none
   bool gone_when_down = false;  ///< a link that was up does not come back
@@ -127,7 +139,11 @@ private:
   [[nodiscard]] std::uint16_t offered_tx_queues() const noexcept {
     return static_cast<std::uint16_t>(tx_queues_ - (spec_.control_queue ? 1 : 0));
   }
+  [[nodiscard]] bool scatters() const noexcept {
+    return (capabilities_ & POLLUX_CAP_RX_SCATTER) != 0;
+  }
   [[nodiscard]] std::uint16_t max_mtu() const noexcept;
+  [[nodiscard]] Failure beyond(std::uint16_t mtu) const;
   [[nodiscard]] std::uint16_t device_mtu(std::uint16_t mtu) const noexcept;
   /// "veth0: cannot start: Device or resource busy". @param error  errno, of either sign.
   [[nodiscard]] Failure failure(const char* step, int error) const;

@@ -52,10 +52,15 @@ void Ethdev::ask_offloads(const rte_eth_dev_info& info, rte_eth_conf& conf) {
   if (spec_.offloads.rx_ip4_checksum) rx(RTE_ETH_RX_OFFLOAD_IPV4_CKSUM, POLLUX_CAP_RX_IP4_CHECKSUM);
   if (spec_.offloads.rx_l4_checksum) rx(kRxL4, POLLUX_CAP_RX_L4_CHECKSUM);
   if (spec_.offloads.vlan_filter) rx(RTE_ETH_RX_OFFLOAD_VLAN_FILTER, 0);
-  if (spec_.offloads.scatter && spec_.mtu > max_mtu()) {
-    rx(RTE_ETH_RX_OFFLOAD_SCATTER, POLLUX_CAP_RX_SCATTER);
-    tx(RTE_ETH_TX_OFFLOAD_MULTI_SEGS, POLLUX_CAP_TX_CHAINED);
-  }
+  const Scatter scatter = spec_.offloads.scatter;
+  const bool needed = scatter == Scatter::WhenNeeded && spec_.mtu > max_mtu();
+  if (needed || scatter == Scatter::Always) rx(RTE_ETH_RX_OFFLOAD_SCATTER, POLLUX_CAP_RX_SCATTER);
+  if (scatter == Scatter::Unasked) capabilities_ |= POLLUX_CAP_RX_SCATTER;
+  // Cards have a quicker way to send single segments. Whatever is sent keeps to the MTU: where that
+  // fits a packet buffer, a chain does so too, and the stack makes one segment of it. Virtual
+  // devices have one way for both.
+  if (needed || !is_pci_) tx(RTE_ETH_TX_OFFLOAD_MULTI_SEGS, POLLUX_CAP_TX_CHAINED);
+  if (spec_.offloads.sends_chains) capabilities_ |= POLLUX_CAP_TX_CHAINED;
   if (spec_.offloads.tx) {
     tx(RTE_ETH_TX_OFFLOAD_IPV4_CKSUM, POLLUX_CAP_TX_IP4_CHECKSUM);
     tx(kTxL4, POLLUX_CAP_TX_L4_CHECKSUM);
@@ -64,7 +69,8 @@ void Ethdev::ask_offloads(const rte_eth_dev_info& info, rte_eth_conf& conf) {
   }
   // Drivers size their buffers by it; whether it can be is asked later, for a better error.
   if (spec_.mtu != 0 && !spec_.interface && spec_.mtu <= max_mtu() && spec_.mtu <= info.max_mtu &&
-      spec_.mtu >= info.min_mtu)
+      spec_.mtu >= info.min_mtu &&
+      std::uint32_t{spec_.mtu} + RTE_ETHER_HDR_LEN + RTE_ETHER_CRC_LEN <= info.max_rx_pktlen)
     conf.rxmode.mtu = device_mtu(spec_.mtu);
   const std::uint32_t flags = info.dev_flags == nullptr ? 0 : *info.dev_flags;
   conf.intr_conf.lsc = spec_.offloads.link_interrupts && (flags & RTE_ETH_DEV_INTR_LSC) != 0;

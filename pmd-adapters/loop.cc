@@ -93,7 +93,7 @@ int open_loop(const pollux_port_request* request, pollux_port* out, char* error,
   rte_eth_random_addr(out->mac);  // locally administered
   out->mtu = mtu;
   out->rx_queues = out->tx_queues = queues;
-  out->capabilities = POLLUX_CAP_TX_CHAINED;
+  out->capabilities = POLLUX_CAP_RX_SCATTER | POLLUX_CAP_TX_CHAINED;
   out->numa_node = -1;
   std::memcpy(out->device, "loop", sizeof "loop");
   return 0;

@@ -22,7 +22,8 @@ constexpr pollux_option kOptions[] = {
      "path of the Unix socket on which the two ends meet, or @NAME for an abstract one"},
     {"role", POLLUX_OPTION_STRING, "client", "server (listens) or client (owns the memory)"},
     {"id", POLLUX_OPTION_UINT, "0", "number of the interface on the socket, the same at both ends"},
-    {"bsize", POLLUX_OPTION_UINT, "2048", "bytes of a buffer in the shared memory (client)"},
+    {"bsize", POLLUX_OPTION_UINT, "2048",
+     "bytes of a buffer in the shared memory, the same at both ends; a frame must fit into one"},
     {"rsize", POLLUX_OPTION_UINT, "1024", "buffers in a ring, a power of two up to 16384 (client)"},
     {"mac", POLLUX_OPTION_STRING, "", "address of this end; none: at random"},
     {"zero-copy", POLLUX_OPTION_STRING, "no",
@@ -94,8 +95,15 @@ Outcome<EthdevSpec> plan(const Request& r) {
   spec.pool = r.pool();
   spec.backing = std::make_unique<MemifBacking>();
   spec.gone_when_down = r.text("role") == "client";  // DPDK's driver does not call a server again
-  // A longer frame comes in several buffers of the ring, and is chained.
   spec.frame_capacity = std::min<std::size_t>(r.number("bsize"), buffer_capacity(r.pool()));
+  // A frame is copied from one buffer of the ring into as many packet buffers as it takes. It must
+  // not need two of the ring: DPDK's driver (22.11) then writes beyond the free ones of a full
+  // ring.
+  if (r.text("zero-copy") == "no") {
+    spec.offloads.scatter = Scatter::Unasked;
+    spec.scatter_capacity = r.number("bsize");
+    spec.larger = "raise bsize at both ends";
+  }
   return spec;
 }
 

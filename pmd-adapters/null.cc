@@ -30,6 +30,7 @@ Outcome<EthdevSpec> plan(const Request& r) {
   spec.mtu = r.mtu();
   spec.pool = r.pool();
   spec.frame_capacity = most;
+  spec.offloads.sends_chains = true;  // it frees them
   return spec;
 }
 

@@ -97,6 +97,9 @@ Outcome<EthdevSpec> plan(const Request& r) {
   spec.mtu = r.mtu();
   spec.pool = r.pool();
   spec.frame_capacity = buffer_capacity(r.pool());
+  // In a loop frames are kept in one buffer each.
+  if (!*loop) spec.offloads.scatter = Scatter::Unasked;
+  spec.offloads.sends_chains = true;
   return spec;
 }
 

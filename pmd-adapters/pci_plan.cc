@@ -40,7 +40,8 @@ Outcome<EthdevSpec> plan_pci(const Request& r, const PciDevice& device) {
   EthdevSpec spec;
   if (auto done = plan_queues(r, spec); !done) return done.error();
   spec.devargs = spec.device = device.address;
-  spec.offloads.rss = spec.offloads.scatter = true;
+  spec.offloads.rss = true;
+  spec.offloads.scatter = Scatter::WhenNeeded;
   spec.is_gone = [device] { return !device.exists(); };
   return spec;
 }

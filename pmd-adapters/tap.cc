@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <net/if.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <memory>
@@ -15,6 +16,8 @@ namespace {
 // DPDK's driver keeps a chain of so many packet buffers for every queue, and reads one frame into
 // it: enough for the longest MTU that interfaces of the kernel commonly have.
 constexpr std::size_t kLongestFrame = 9216;
+// What it sends at most (22.11), two VLAN tags included: an MTU of 1504.
+constexpr std::size_t kLongestSent = 1526;
 constexpr std::uint16_t kMaxQueues = 16;  // RTE_PMD_TAP_MAX_QUEUES of DPDK
 
 constexpr pollux_option kOptions[] = {
@@ -95,8 +98,9 @@ Outcome<EthdevSpec> plan(const Request& r) {
   spec.queues = *queues;
   spec.mtu = r.mtu();
   spec.pool = r.pool();
-  spec.frame_capacity = buffer_capacity(r.pool());
-  spec.rx_descriptors = static_cast<std::uint16_t>(kLongestFrame / spec.frame_capacity + 1);
+  spec.rx_descriptors = static_cast<std::uint16_t>(kLongestFrame / buffer_capacity(r.pool()) + 1);
+  spec.frame_capacity = std::min(kLongestSent, buffer_capacity(r.pool()));
+  spec.larger = "DPDK's net_tap sends no longer frames";
   const auto tap = std::make_shared<Tap>(name);
   spec.is_gone = [tap] { return tap->is_gone(); };
   spec.is_elsewhere = [tap] { return tap->is_elsewhere(); };

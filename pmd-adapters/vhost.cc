@@ -108,6 +108,7 @@ Outcome<EthdevSpec> plan(const Request& r) {
   spec.pool = r.pool();
   spec.pool_near = [&r](int node) { return r.pool_near(node); };
   spec.frame_capacity = buffer_capacity(r.pool());
+  spec.offloads.scatter = Scatter::Unasked;
   spec.backing = std::make_unique<Settling>(settling_path);
   // A guest leaves the checksums of what it sends to the device: DPDK computes them unless told not
   // to, and what is forwarded needs them.

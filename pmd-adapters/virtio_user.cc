@@ -109,6 +109,7 @@ Outcome<EthdevSpec> plan(const Request& r) {
   spec.mtu = r.mtu();
   spec.pool = r.pool();
   spec.frame_capacity = buffer_capacity(r.pool());
+  spec.offloads.scatter = Scatter::Always;
   spec.offloads.rx_l4_checksum = false;  // as for virtio on PCI
   spec.offloads.link_interrupts = true;
   spec.gone_when_down = !*server;  // DPDK's driver does not call a backend again

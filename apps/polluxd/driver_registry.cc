@@ -4,6 +4,7 @@
 #include <dlfcn.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <rte_mbuf.h>
 
 #include <algorithm>
 #include <array>
@@ -304,11 +305,22 @@ core::Expected<pollux_port_stats> OpenPort::stats() const {
   return stats;
 }
 
+namespace {
+/// Why an MTU cannot be, and what would help.
+std::string beyond(const pollux_port& port, std::uint32_t buffer_size, std::uint16_t mtu) {
+  if ((port.capabilities & POLLUX_CAP_RX_SCATTER) != 0)
+    return fmt::format("{}: MTU {} is beyond what the device carries", port.device, mtu);
+  return fmt::format(
+      "{}: MTU {} is beyond what the device carries in a packet buffer of {} bytes: raise "
+      "limits.mbuf_size, or give mtu when the interface is created, for a device that can use "
+      "several buffers",
+      port.device, mtu, buffer_size);
+}
+}  // namespace
+
 core::Expected<> OpenPort::set_mtu(std::uint16_t mtu) const {
   if (const int error = driver->entry().set_mtu(port.port, mtu); error != 0) {
-    if (error == -EMSGSIZE)
-      return Error{Errc::Invalid, fmt::format("{}: MTU {} is beyond what a packet buffer holds",
-                                              port.device, mtu)};
+    if (error == -EMSGSIZE) return Error{Errc::Invalid, beyond(port, buffer_size, mtu)};
     return from_errno(*driver, fmt::format("set MTU {}", mtu).c_str(), error);
   }
   return core::Done{};
@@ -417,6 +429,9 @@ core::Expected<OpenPort> DriverRegistry::open(const std::shared_ptr<const Driver
     return Error{Errc::DeviceFailed, fmt::format("driver {}: {}", driver->entry().name, text)};
   }
   opened.driver = driver;
+  if (request.pool != nullptr)
+    opened.buffer_size = std::uint32_t{rte_pktmbuf_data_room_size(request.pool)} -
+                         std::uint32_t{RTE_PKTMBUF_HEADROOM};
   const auto is_this = [&](const auto& d) { return d == driver; };
   if (driver->resident() && std::none_of(resident_.begin(), resident_.end(), is_this))
     resident_.push_back(driver);

@@ -23,7 +23,8 @@ class Driver;
 struct OpenPort {
   std::shared_ptr<const Driver> driver;
   pollux_port port{};
-  void close() noexcept;  ///< stops, closes, frees; the object may be unloaded after
+  std::uint32_t buffer_size = 0;  ///< bytes of packet in a buffer, without headroom
+  void close() noexcept;          ///< stops, closes, frees; the object may be unloaded after
   [[nodiscard]] core::Expected<pollux_link> link() const;
   [[nodiscard]] core::Expected<pollux_port_stats> stats() const;
   core::Expected<> set_mtu(std::uint16_t mtu) const;

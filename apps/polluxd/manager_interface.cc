@@ -347,13 +347,15 @@ core::Expected<> Manager::set_mtu(const std::string& name, std::uint16_t mtu) {
   Impl& m = *impl_;
   const auto id = m.find(name);
   if (!id) return id.error();
-  const std::uint32_t most = m.limits.mbuf_size - 14;
+  Interface& i = m.master.interfaces[*id];
+  Impl::ManagedInterface& managed = m.managed[*id];
+  // What is encrypted lies in one packet buffer; of others the device knows what it carries.
+  const std::uint32_t most =
+      i.kind == Interface::Kind::Tunnel ? m.limits.mbuf_size - 14 : std::uint32_t{UINT16_MAX};
   if (mtu < kMinMtu || mtu > most)
     return Error{Errc::Invalid,
                  fmt::format("MTU {}: expected {} to {} bytes (packet buffers hold {})", mtu,
                              kMinMtu, most, m.limits.mbuf_size)};
-  Interface& i = m.master.interfaces[*id];
-  Impl::ManagedInterface& managed = m.managed[*id];
   if (i.kind == Interface::Kind::Vlan && mtu > m.master.interfaces[managed.parent].mtu)
     return Error{Errc::Invalid, fmt::format("MTU {}: {} carries {}", mtu, m.name_of(managed.parent),
                                             m.master.interfaces[managed.parent].mtu)};
