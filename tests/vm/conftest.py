@@ -10,14 +10,16 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 
 from router import MODELS, Router  # noqa: E402
 
-# Each model under one kernel driver, and each of these under two models. The others take long.
+# Each model under one kernel driver, and each of these under two models. The others take longer,
+# with the worker and the manager on a CPU each.
 QUICK = {("virtio-net-pci", "vfio-pci"), ("e1000", "uio_pci_generic"), ("e1000e", "vfio-pci"),
          ("vmxnet3", "uio_pci_generic")}
 
 
 def parameter(model, binding):
-    marks = () if (model.nic, binding) in QUICK else (pytest.mark.long,)
-    return pytest.param((model, binding), id=f"{model.nic}-{binding}", marks=marks)
+    quick = (model.nic, binding) in QUICK
+    return pytest.param((model, binding, 1 if quick else 2), id=f"{model.nic}-{binding}",
+                        marks=() if quick else (pytest.mark.long,))
 
 
 # Made once: pytest keeps a fixture as long as its parameter is the same object.
@@ -63,7 +65,8 @@ def pytest_xdist_make_scheduler(config, log):
 
 @pytest.fixture(scope="module")
 def router(request):
-    router = Router(*request.param)
+    model, binding, cpus = request.param
+    router = Router(model, binding, cpus=cpus)
     yield router
     router.close()
 

@@ -25,8 +25,9 @@ from lab import GENEROUS_S, LabError, REPOSITORY, die_with_parent, wait_for
 
 IMAGE = REPOSITORY / "build" / "vm"
 LOGS = REPOSITORY / "build" / "log"
-BOOT_S = 240     # generous: a busy machine emulates two CPUs on half of one
-BOOTS = 3        # on a very busy machine about one boot in fifty of QEMU 7.2's stands still
+BOOT_S = 150     # generous: ten at a time on two CPUs take 40
+BOOTS = 3        # on a very busy machine about one boot in a hundred of QEMU 7.2's stands still
+STANDSTILL = ("soft lockup", "detected stalls")  # what a kernel says of it, if it can
 COMMAND_S = 120
 FIRST_SLOT = 8   # the NICs are at 0000:00:08.0, 0000:00:09.0 and on
 
@@ -98,7 +99,7 @@ class BootHung(LabError):
 
 
 class Guest:
-    def __init__(self, name, nics, iommu=False, memory_mib=768, cpus=2, hugepages=96, arguments=()):
+    def __init__(self, name, nics, iommu=False, memory_mib=768, cpus=1, hugepages=96, arguments=()):
         """`hugepages`: of 2 MiB. `arguments`: further ones of QEMU's."""
         self.name, self.nics = name, nics
         self.log_file = LOGS / f"vm-{name}.log"
@@ -196,16 +197,20 @@ class Guest:
             end.close()
 
     def _wait_for_boot(self):
+        end = time.monotonic() + BOOT_S
+
         def booted():
             self._check_alive()
             said = self.log_text()
+            if "GUEST READY" in said:
+                return True
             if "GUEST FAILED" in said:
                 raise LabError(f"guest {self.name} did not boot\n{self.log_tail()}")
-            if "soft lockup" in said:
+            if any(sign in said for sign in STANDSTILL) or time.monotonic() > end:
                 raise BootHung(f"guest {self.name} hangs\n{self.log_tail()}")
-            return "GUEST READY" in said
+            return False
 
-        wait_for(booted, f"guest {self.name} to boot", BOOT_S)
+        wait_for(booted, f"guest {self.name} to boot", BOOT_S + GENEROUS_S)
         self._replies.readline()  # the greeting
         self.qmp("qmp_capabilities")
 
