@@ -42,12 +42,13 @@ def pytest_generate_tests(metafunc):
         metafunc.parametrize("router", ROUTERS, indirect=True, scope="module")
 
 
-def pytest_collection_modifyitems(items):
+def pytest_collection_modifyitems(config, items):
     """Later than the parameters: pytest groups tests by the place of a parameter in its list."""
     def fits(item):
         only = item.get_closest_marker("binding")
         return only is None or item.callspec.params["router"][1] in only.args
 
+    config.hook.pytest_deselected(items=[item for item in items if not fits(item)])
     items[:] = filter(fits, items)
 
 

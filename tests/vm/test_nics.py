@@ -60,11 +60,12 @@ def test_resolves_a_neighbor(router):
 
 
 @contextlib.contextmanager
-def noise(router, a, b):
-    """Frames both ways between ports `a` and `b` for as long as the block lasts, of which nobody
-    asks what became. Those that come out at `a` are taken away: if they filled its queue, what
-    follows would be lost."""
-    flows, cable = router.flows(a, b), router.hops[a].wire
+def noise(router):
+    """Frames from p0 to p2, and into p2 and out of it again, for as long as the block lasts, of
+    which nobody asks what became. Nothing of it leaves p0 or p1, so that it fills no queue of
+    theirs; what leaves p2 is taken away, or what follows would be lost there."""
+    near, far = router.hops[0], router.hops[2]
+    flows, cable = [Flow(near, far), Flow(far, far, source_host=3)], far.wire
     stop = threading.Event()
 
     def send():
@@ -87,7 +88,7 @@ def noise(router, a, b):
 
 def test_destroyed_and_created_under_traffic(router):
     """Twice, with packets on their way into and out of p2; p0 and p1 lose nothing."""
-    with Background(router.flows(0, 1)) as traffic, noise(router, 2, 0):
+    with Background(router.flows(0, 1)) as traffic, noise(router):
         for _ in range(2):
             traffic.more()
             router.plx("ifconfig", "p2", "destroy")
@@ -96,6 +97,7 @@ def test_destroyed_and_created_under_traffic(router):
             router.create(2)
             router.wait_for_links(p2=True)
             traffic.more()
+            assert min(router.packets()["p2"]) > 0
     # What the noise left in the cables and queues ends in `others` here.
     Exchange(router.flows(0, 2) + router.flows(1, 2), ALL_SIZES).run()
 
@@ -180,7 +182,7 @@ def test_vlan(router):
 def test_pulled_and_plugged_in_again(router):
     """vfio asks for a device back before it goes. p2 lets it go, stays with all that is configured,
     and takes the device that is plugged in later; p0 and p1 lose nothing."""
-    with Background(router.flows(0, 1)) as traffic, noise(router, 2, 0):
+    with Background(router.flows(0, 1)) as traffic, noise(router):
         router.guest.pull(2)
         assert router.is_absent(2)
         traffic.more()
@@ -189,6 +191,7 @@ def test_pulled_and_plugged_in_again(router):
         router.wait_for_links(p2=True)
         assert not router.is_absent(2)
         traffic.more()
+        assert min(router.packets()["p2"]) > 0
     Exchange(router.flows(0, 2) + router.flows(1, 2), ALL_SIZES).run()
 
 
