@@ -349,9 +349,10 @@ core::Expected<> Manager::set_mtu(const std::string& name, std::uint16_t mtu) {
   if (!id) return id.error();
   Interface& i = m.master.interfaces[*id];
   Impl::ManagedInterface& managed = m.managed[*id];
-  // What is encrypted lies in one packet buffer; of others the device knows what it carries.
-  const std::uint32_t most =
-      i.kind == Interface::Kind::Tunnel ? m.limits.mbuf_size - 14 : std::uint32_t{UINT16_MAX};
+  // A device knows what it carries, and a VLAN carries what its parent does. A tunnel's packets lie
+  // in one packet buffer when they are encrypted.
+  const bool judged_below = managed.port.driver != nullptr || i.kind == Interface::Kind::Vlan;
+  const std::uint32_t most = judged_below ? std::uint32_t{UINT16_MAX} : m.limits.mbuf_size - 14;
   if (mtu < kMinMtu || mtu > most)
     return Error{Errc::Invalid,
                  fmt::format("MTU {}: expected {} to {} bytes (packet buffers hold {})", mtu,
