@@ -21,26 +21,30 @@ void Worker::consume(rte_mbuf* m) noexcept {
 
 namespace {
 /// For a port that sends single segments only: makes them, and ends what does not fit into one.
-void make_single(Worker& w, Burst& packets) noexcept {
+/// @return bytes of packets that ended.
+[[gnu::cold]] std::uint64_t make_single(Worker& w, Burst& packets) noexcept {
+  std::uint64_t lost = 0;
   for (rte_mbuf* m : packets.take()) {
-    if (linearize(*m))
+    if (linearize(*m)) {
       packets.push(m);
-    else
+    } else {
+      lost += m->pkt_len;
       w.drop(m, DropReason::TxChained);
+    }
   }
+  return lost;
 }
 
 void send(Worker& w, const Interface& out, std::uint16_t queue, Burst& packets) noexcept {
-  if (!out.tx_chained) {
-    unsigned chained = 0;
-    for (const rte_mbuf* m : packets.packets()) chained |= m->nb_segs ^ 1U;
-    if (chained != 0) [[unlikely]] {
-      make_single(w, packets);
-      if (packets.empty()) return;
-    }
+  std::uint64_t bytes = 0, segments = 0;
+  for (const rte_mbuf* m : packets.packets()) {
+    bytes += m->pkt_len;
+    segments += m->nb_segs;
   }
-  std::uint64_t bytes = 0;
-  for (const rte_mbuf* m : packets.packets()) bytes += m->pkt_len;
+  if (segments != packets.size() && !out.tx_chained) [[unlikely]] {
+    bytes -= make_single(w, packets);
+    if (packets.empty()) return;
+  }
   packets.give([&](rte_mbuf** slots, std::uint16_t n) {
     if (w.observation != nullptr) [[unlikely]]
       observe_transmit(w, out, queue, {slots, n});

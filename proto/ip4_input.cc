@@ -34,7 +34,8 @@ std::optional<DropReason> judge_options(Bytes options) noexcept {
   return std::nullopt;
 }
 
-bool header_intact(const rte_mbuf& m, const Ip4View& ip, bool trust_device) noexcept {
+[[gnu::always_inline]] inline bool header_intact(const rte_mbuf& m, const Ip4View& ip,
+                                                 bool trust_device) noexcept {
   if (trust_device) {
     const std::uint64_t verdict = m.ol_flags & RTE_MBUF_F_RX_IP_CKSUM_MASK;
     if (verdict == RTE_MBUF_F_RX_IP_CKSUM_GOOD) return true;
@@ -44,11 +45,31 @@ bool header_intact(const rte_mbuf& m, const Ip4View& ip, bool trust_device) noex
 }
 
 /// Why a packet whose lengths hold must go all the same, if it must. Decides, changes nothing.
-std::optional<DropReason> judge(const rte_mbuf& m, const Ip4View& ip, bool trust_device) noexcept {
+[[gnu::always_inline]] inline std::optional<DropReason> judge(const rte_mbuf& m, const Ip4View& ip,
+                                                              bool trust_device) noexcept {
   if (!header_intact(m, ip, trust_device)) return DropReason::Ip4BadChecksum;
   if (bad_source(ip.src())) return DropReason::Ip4BadSource;
   if (ip.header_len() != Ip4View::kMinHeaderLen) return judge_options(ip.options());
   return std::nullopt;
+}
+
+/// The same steps for a packet in several segments, apart from the loop over single ones, which
+/// would lose by it. @return its destination, or nothing where it has ended.
+[[gnu::cold, gnu::noinline]] std::optional<std::uint32_t> take_chain(core::Worker& w,
+                                                                     bool trust_checksum,
+                                                                     rte_mbuf* m) noexcept {
+  const auto ip = Ip4View::parse(core::front_bytes(*m), m->pkt_len);
+  if (!ip) {
+    w.drop(m, ip.error());
+    return std::nullopt;
+  }
+  if (const auto why = judge(*m, *ip, trust_checksum)) {
+    w.drop(m, *why);
+    return std::nullopt;
+  }
+  const std::uint32_t dst = ip->dst();
+  core::keep_front(*m, ip->total_length());
+  return dst;
 }
 }  // namespace
 
@@ -58,7 +79,11 @@ void ip4_input(core::Worker& w, bool trust_checksum, core::Burst& in,
   w.enter(core::Stage::Ip4Input, in.packets());
   core::NotedBurst<std::uint32_t>::Writer good{next};
   for (rte_mbuf* m : in.take()) {
-    const auto ip = Ip4View::parse(core::front_bytes(*m), m->pkt_len);
+    if (core::is_chain(*m)) [[unlikely]] {
+      if (const auto dst = take_chain(w, trust_checksum, m)) good.push(m, *dst);
+      continue;
+    }
+    const auto ip = Ip4View::parse(core::front_bytes(*m));
     if (!ip) {
       w.drop(m, ip.error());
     } else if (const auto why = judge(*m, *ip, trust_checksum)) {

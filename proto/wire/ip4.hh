@@ -20,28 +20,30 @@ class Ip4View {
 public:
   static constexpr std::size_t kMinHeaderLen = 20, kMaxHeaderLen = 60;
 
-  /// @param l3      from the IPv4 header on; may end in link padding, which is cut off.
-  /// @param length  bytes from the header on of the whole packet, of which `l3` is the beginning:
-  ///                more than l3.size() where the packet lies in several segments.
-  /// @return the view, or Ip4Truncated (the header is not all in `l3`) | Ip4BadVersion | Ip4BadIhl
-  /// | Ip4BadLength. @pre length >= l3.size().
-  [[nodiscard]] static constexpr core::Result<Ip4View, DropReason> parse(
-      Bytes l3, std::size_t length) noexcept {
+  /// @param l3  from the IPv4 header on; may end in link padding, which is cut off.
+  /// @return the view, or Ip4Truncated | Ip4BadVersion | Ip4BadIhl | Ip4BadLength.
+  [[nodiscard]] static constexpr core::Result<Ip4View, DropReason> parse(Bytes l3) noexcept {
     if (l3.size() < kMinHeaderLen) return DropReason::Ip4Truncated;
     if (l3[0] >> 4 != 4) return DropReason::Ip4BadVersion;
     const std::size_t ihl = std::size_t{l3[0] & 0xfu} * 4, total = load_be16(l3, kTotalLengthAt);
     if (ihl < kMinHeaderLen || ihl > total) return DropReason::Ip4BadIhl;
-    if (total > length) return DropReason::Ip4BadLength;
-    if (ihl > l3.size()) return DropReason::Ip4Truncated;
-    return Ip4View{l3.first(std::min(total, l3.size())), ihl, static_cast<std::uint16_t>(total)};
+    if (total > l3.size()) return DropReason::Ip4BadLength;
+    return Ip4View{l3.first(total), ihl, total};
   }
-  /// The same of a packet that is all there.
-  [[nodiscard]] static constexpr core::Result<Ip4View, DropReason> parse(Bytes l3) noexcept {
-    return parse(l3, l3.size());
+  /// The same of a packet of which `l3` is the beginning: its first segment, where there are
+  /// several. Ip4Truncated: the header is not all in it.
+  /// @param length  bytes of the whole packet from the header on. @pre length >= l3.size().
+  [[nodiscard]] static constexpr core::Result<Ip4View, DropReason> parse(
+      Bytes l3, std::size_t length) noexcept {
+    if (length == l3.size()) [[likely]]
+      return parse(l3);
+    return parse_front(l3, length);
   }
   [[nodiscard]] constexpr std::uint8_t tos() const noexcept { return bytes_[1]; }
   /// Of the whole packet, whether or not all of it is seen.
-  [[nodiscard]] constexpr std::uint16_t total_length() const noexcept { return total_; }
+  [[nodiscard]] constexpr std::uint16_t total_length() const noexcept {
+    return static_cast<std::uint16_t>(total_);
+  }
   [[nodiscard]] constexpr std::uint16_t header_len() const noexcept {
     return static_cast<std::uint16_t>(ihl_);
   }
@@ -76,11 +78,21 @@ public:
 
 private:
   static constexpr std::size_t kTotalLengthAt = 2;
-  constexpr Ip4View(Bytes b, std::size_t ihl, std::uint16_t total) noexcept
+  constexpr Ip4View(Bytes b, std::size_t ihl, std::size_t total) noexcept
       : bytes_{b}, ihl_{ihl}, total_{total} {}
+  /// Out of line: the rare way, once and not wherever parse() is inlined.
+  [[gnu::noinline, gnu::cold]] static constexpr core::Result<Ip4View, DropReason> parse_front(
+      Bytes l3, std::size_t length) noexcept {
+    if (l3.size() < kMinHeaderLen) return DropReason::Ip4Truncated;
+    if (l3[0] >> 4 != 4) return DropReason::Ip4BadVersion;
+    const std::size_t ihl = std::size_t{l3[0] & 0xfu} * 4, total = load_be16(l3, kTotalLengthAt);
+    if (ihl < kMinHeaderLen || ihl > total) return DropReason::Ip4BadIhl;
+    if (total > length) return DropReason::Ip4BadLength;
+    if (ihl > l3.size()) return DropReason::Ip4Truncated;
+    return Ip4View{l3.first(std::min(total, l3.size())), ihl, total};
+  }
   Bytes bytes_;  ///< up to Total Length, or to the end of the first segment
-  std::size_t ihl_;
-  std::uint16_t total_;
+  std::size_t ihl_, total_;
 };
 
 /// What a sender of a packet without options chooses.

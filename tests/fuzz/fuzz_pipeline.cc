@@ -109,7 +109,7 @@ void arrive(test::MemoryPort& port, const Packet& p, std::uint8_t cut) {
   if (cut == 0)
     port.push(p);
   else
-    port.push_chained(p, kFirst[cut & 7], 1 + std::size_t{cut} / 8 * 21);
+    port.push_chained(p, kFirst[cut & 7], 64 + std::size_t{cut} / 8 * 32);
 }
 
 /// Whatever came in, what goes out is a whole frame of ours with a right header.
