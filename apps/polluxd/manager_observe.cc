@@ -121,7 +121,7 @@ core::Expected<> Observers::reserve_mark() {
 }
 
 core::Expected<ObserverId> Observers::add_trace(const TraceSpec& spec, TraceSink sink) {
-  if (!traces_.empty()) return Error{Errc::Full, "a trace is running already, and one may"};
+  if (!traces_.empty()) return Error{Errc::Full, "a trace is running already: one at a time"};
   if (spec.count < 1 || spec.count > TraceSpec::kMaxCount)
     return Error{Errc::Invalid, fmt::format("count {}, expected 1 to {} packets", spec.count,
                                             TraceSpec::kMaxCount)};
@@ -148,8 +148,8 @@ core::Expected<ObserverId> Observers::add_capture(const CaptureSpec& spec, Captu
                                                   const core::InterfaceTable& interfaces) {
   if (auto done = check(spec); !done) return done.error();
   if (captures_.size() >= kMaxCaptures)
-    return Error{Errc::Full,
-                 fmt::format("{} captures are running already, and no more may", captures_.size())};
+    return Error{Errc::Full, fmt::format("{} captures are running already: no more at a time",
+                                         captures_.size())};
   bool tunnels_only = !spec.interfaces.empty() && !spec.ipsec && !spec.drops;
   for (const std::string& name : spec.interfaces) {
     const auto at = std::find_if(interfaces.begin(), interfaces.end(), [&](const auto& i) {

@@ -2,7 +2,9 @@
 """plx trace and plx capture beside tcpdump and tshark: the same packets, bytes and order."""
 import contextlib
 import json
+import re
 import signal
+import socket
 import subprocess
 
 import pytest
@@ -141,7 +143,8 @@ def test_trace_shows_the_way(lab, router):
     assert times == sorted(times)
     hole = router.a.ip("10.66.0.1") / UDP(dport=7) / b"hole"
     with plx(router.daemon, "trace", "--count", 1, "udp", "and", "dst", "10.66.0.1") as process:
-        wait_for(lambda: router.drops_of(router.a, hole) and process.poll() is not None, "the trace")
+        wait_for(lambda: router.drops_of(router.a, hole) and process.poll() is not None,
+                 "the trace")
     assert "received on lan0" in process.out
     assert "dropped: Ip4Blackhole: blackhole route (ip4)" in process.out
 
@@ -193,6 +196,51 @@ def test_who_goes_away_makes_room(lab, router):
             wait_for(lambda: begin(path), "a capture after those that were killed")
         router.host_a.ping("10.1.0.1")
         wait_for(lambda: all(len(frames(path)) == 2 for path in paths), "two packets in each")
+
+
+def test_who_does_not_read_loses_packets_and_delays_nobody(lab, router):
+    path, count = lab.folder("capture-slow") / "slow.pcapng", 2000
+    with capture(router.daemon, path, "-i", "lan0", "icmp") as process:
+        process.send_signal(signal.SIGSTOP)
+        # A ping at a time, more bytes in all than the daemon keeps for a client.
+        told = router.host_a.ping("10.2.0.2", "-q", "-A", "-s", 1000, count=count)
+        assert f"{count} received" in told.stdout
+        process.send_signal(signal.SIGCONT)
+    captured, lost = map(int, re.fullmatch(r"(\d+) packets captured, (\d+) lost\n",
+                                           process.err).groups())
+    assert lost > 0
+    assert captured + lost == 2 * count
+    assert len(frames(path)) == captured
+
+
+def test_standard_output_is_read_as_it_comes(lab, router):
+    """plx capture -w - | tshark: packets are shown while it runs, and it ends with its reader."""
+    command = [program("plx"), "-s", str(router.daemon.socket), "capture", "-i", "lan0", "-w", "-",
+               "icmp"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as writer:
+        try:
+            reader = subprocess.Popen(["tshark", "-l", "-n", "-r", "-", "-c", "2", "-T", "fields",
+                                       "-e", "icmp.type"], stdin=writer.stdout, text=True,
+                                      stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+            writer.stdout.close()
+            wait_for(lambda: router.host_a.ping("10.1.0.1") and reader.poll() is not None, "tshark")
+            assert reader.stdout.read() == "8\n0\n"
+            wait_for(lambda: router.host_a.ping("10.1.0.1") and writer.poll() is not None,
+                     "plx to end")
+        finally:
+            writer.kill()
+
+
+def test_one_trace_at_a_time(router):
+    with socket.socket(socket.AF_UNIX) as client, client.makefile("rw") as stream:
+        client.settimeout(GENEROUS_S)
+        client.connect(str(router.daemon.socket))
+        stream.write('{"jsonrpc": "2.0", "id": 1, "method": "trace.start"}\n')
+        stream.flush()
+        assert "result" in json.loads(stream.readline())
+        refused = router.daemon.run_plx("trace", "-c", 1)
+        assert refused.returncode == 1
+        assert "a trace is running already: one at a time" in refused.stderr
 
 
 def test_what_a_file_gives_is_what_is_captured(lab):
