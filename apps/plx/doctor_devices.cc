@@ -75,7 +75,9 @@ void examine_iommu(const fs::path& root, Findings& findings) {
     f.should_be =
         "on, so that a device reaches only polluxd's memory (VT-d or AMD-Vi also in the "
         "firmware; a guest needs an emulated one)";
-    f.command = kernel_command_line("intel_iommu=on iommu=pt");
+    // AMD's is on unless the firmware has switched it off.
+    const bool amd = has_word(read_text(root / "proc/cpuinfo"), "AuthenticAMD");
+    f.command = kernel_command_line(amd ? "iommu=pt" : "intel_iommu=on iommu=pt");
   } else if (!has_word(line, "iommu=pt")) {
     f.state = State::Note;
     f.should_be = "iommu=pt, which spares the kernel's own devices the translation";

@@ -39,6 +39,7 @@ std::size_t count_cpus(const fs::path& root) {
 void examine_pages_of(const fs::path& node, const std::string& number, Findings& findings) {
   constexpr std::uint64_t kWanted_kib = std::uint64_t{512} << 10;
   std::uint64_t reserved_kib = 0, free_kib = 0;
+  std::uint64_t smallest_kib = 0;
   std::string sizes, smallest;
   for (const fs::path& size : list_folder(node / "hugepages")) {
     const std::string name = size.filename();
@@ -49,7 +50,10 @@ void examine_pages_of(const fs::path& node, const std::string& number, Findings&
     free_kib += free * kib;
     sizes +=
         fmt::format("{}{} of {} of {} kB free", sizes.empty() ? "" : ", ", free, reserved, kib);
-    if (smallest.empty() || kib == 2048) smallest = name;
+    if (smallest_kib == 0 || kib < smallest_kib) {
+      smallest = name;
+      smallest_kib = kib;
+    }
   }
   Finding f{.check = "hugepages node " + number, .is = sizes.empty() ? "none" : sizes};
   if (reserved_kib < kWanted_kib) {
@@ -57,9 +61,9 @@ void examine_pages_of(const fs::path& node, const std::string& number, Findings&
     f.should_be =
         "512 MiB or more; without them polluxd runs, slower, on ordinary pages, and "
         "drives no PCI device";
-    if (!smallest.empty())
-      f.command = fmt::format(
-          "echo 256 > /sys/devices/system/node/node{}/hugepages/{}/nr_hugepages", number, smallest);
+    if (smallest_kib != 0)
+      f.command = fmt::format("echo {} > /sys/devices/system/node/node{}/hugepages/{}/nr_hugepages",
+                              (kWanted_kib + smallest_kib - 1) / smallest_kib, number, smallest);
   } else if (free_kib == 0) {
     f.state = State::Note;
     f.should_be = "some free, for another instance to start";
