@@ -3,7 +3,6 @@
 #include <bpf/libbpf.h>
 #include <fmt/format.h>
 #include <linux/bpf.h>
-#include <net/if.h>
 #include <rte_ethdev.h>
 #include <rte_mbuf.h>
 #include <sys/socket.h>
@@ -19,6 +18,7 @@
 #include "pmd-adapters/descriptor_ledger.hh"
 #include "pmd-adapters/driver.hh"
 #include "pmd-adapters/xdp_pool.hh"
+#include "pmd-adapters/xdp_program.hh"
 
 namespace pmd {
 namespace {
@@ -74,17 +74,6 @@ Outcome<> check_kernel() {
   return core::Done{};
 }
 
-/// DPDK's driver takes the program off the interface also when it never got its own on.
-Outcome<> check_no_program(const KernelInterface& interface) {
-  std::uint32_t program = 0;
-  if (bpf_xdp_query_id(static_cast<int>(if_nametoindex(interface.name().c_str())), 0, &program) ==
-          0 &&
-      program != 0)
-    return Failure{EBUSY, fmt::format("interface '{}' has an XDP program already (id {})",
-                                      interface.name(), program)};
-  return core::Done{};
-}
-
 Outcome<EthdevSpec> plan(const Request& r) {
   if (r.number("force_copy") > 1) return Failure{EINVAL, "force_copy is neither 0 nor 1"};
   if (r.number("busy_budget") > UINT16_MAX) return Failure{EINVAL, "busy_budget is beyond 65535"};
@@ -93,16 +82,15 @@ Outcome<EthdevSpec> plan(const Request& r) {
   if (!interface) return interface.error();
   const auto queues = plan_queues(r, *interface);
   if (!queues) return queues.error();
-  if (auto done = check_no_program(*interface); !done) return done.error();
+  // They tell of every way that they try to attach the program, also where one succeeds.
+  (void)libxdp_set_print(nullptr);
+  (void)libbpf_set_print(nullptr);
+  if (auto done = make_way_for_program(*interface); !done) return done.error();
   auto pool = XdpPool::create(r.name(), *queues, r.mtu() != 0 ? r.mtu() : interface->mtu());
   if (!pool) return pool.error();
   // Before the program is attached: the kernel judges by the MTU whether it can be.
   if (r.mtu() != 0)
     if (auto done = interface->set_mtu(r.mtu()); !done) return done.error();
-
-  // They tell of every way that they try to attach the program, also where one succeeds.
-  (void)libxdp_set_print(nullptr);
-  (void)libbpf_set_print(nullptr);
 
   EthdevSpec spec;
   spec.devargs =
