@@ -86,9 +86,11 @@ core::Expected<> Daemon::start() {
   if (!signals) return signals.error();
   signals_ = *signals;
   using Step = core::Expected<> (Daemon::*)();
-  constexpr std::array<Step, 7> kSteps{
-      &Daemon::bring_up_eal, &Daemon::make_pools, &Daemon::make_manager, &Daemon::start_workers,
-      &Daemon::apply_config, &Daemon::listen,     &Daemon::become_owner};
+  // The socket first: a second daemon of the same instance must not touch a device of the first.
+  // Who connects meanwhile is answered by run().
+  constexpr std::array<Step, 8> kSteps{
+      &Daemon::listen,        &Daemon::bring_up_eal, &Daemon::make_pools, &Daemon::make_manager,
+      &Daemon::start_workers, &Daemon::apply_config, &Daemon::serve,      &Daemon::become_owner};
   for (const Step step : kSteps)
     if (auto done = (this->*step)(); !done) return done;
   return Done{};
@@ -227,16 +229,23 @@ std::string Daemon::socket_path() const {
 }
 
 core::Expected<> Daemon::listen() {
-  api_ = std::make_unique<Api>(*manager_);
-  api_->configure(*configuration_);
   core::ControlServer::Options options;
   options.path = socket_path();
   options.max_request = std::size_t{4} << 20;  // a configuration file with thousands of tunnels
   auto server = core::ControlServer::listen(
       std::move(options), [this](core::ControlServer::Token token, std::string& line,
                                  bool oversized) { api_->request(token, line, oversized); });
+  if (!server && server.error().code == Errc::Exists)
+    return in(fmt::format("instance {} is running already", options_.instance).c_str(),
+              server.error());
   if (!server) return server.error();
   server_ = *std::move(server);
+  return Done{};
+}
+
+core::Expected<> Daemon::serve() {
+  api_ = std::make_unique<Api>(*manager_);
+  api_->configure(*configuration_);
   api_->serve(server_.get());
   return Done{};
 }

@@ -43,6 +43,7 @@ private:
   core::Expected<> start_workers();
   core::Expected<> apply_config();
   core::Expected<> listen();
+  core::Expected<> serve();
   core::Expected<> become_owner();
   [[nodiscard]] std::string socket_path() const;
 

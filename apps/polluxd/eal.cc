@@ -9,11 +9,14 @@
 #include <rte_errno.h>
 #include <rte_log.h>
 #include <sched.h>
+#include <signal.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <charconv>
 #include <cstdio>
 #include <filesystem>
@@ -245,6 +248,41 @@ void remove_runtime_directory() noexcept {
       std::string_view{directory}.find("/pollux-") != std::string_view::npos)
     fs::remove_all(directory, ignored);
 }
+
+/// @return a descriptor that keeps the directory locked for the life of the process; -1: another
+/// process has it, or it is not there.
+int lock_directory(const fs::path& directory) noexcept {
+  const int fd = open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0) return fd;
+  if (fd >= 0) close(fd);
+  return -1;
+}
+
+/// "pollux-INSTANCE-PROCESS" of a process that is no more. A process of another container has a
+/// number that says nothing here, so the lock has to be free as well.
+bool is_of_the_dead(const fs::path& directory) {
+  const std::string name = directory.filename();
+  const auto dash = name.rfind('-');
+  if (!name.starts_with("pollux-") || dash < sizeof "pollux-" - 1) return false;
+  pid_t pid = 0;
+  const char* end = name.data() + name.size();
+  const auto [stop, error] = std::from_chars(name.data() + dash + 1, end, pid);
+  if (error != std::errc{} || stop != end || pid <= 0) return false;
+  if (kill(pid, 0) == 0 || errno != ESRCH) return false;
+  const int fd = lock_directory(directory);
+  if (fd >= 0) close(fd);
+  return fd >= 0;
+}
+
+/// What killed processes have left beside ours.
+void remove_stale_directories() {
+  std::error_code none;
+  std::vector<fs::path> stale;
+  for (fs::directory_iterator it{fs::path{rte_eal_get_runtime_dir()}.parent_path(), none}, end;
+       it != end; it.increment(none))
+    if (is_of_the_dead(it->path())) stale.push_back(it->path());
+  for (const fs::path& directory : stale) fs::remove_all(directory, none);
+}
 }  // namespace
 
 core::Expected<EalState> eal_init(const EalRequest& request) {
@@ -273,7 +311,11 @@ core::Expected<EalState> eal_init(const EalRequest& request) {
                              line.empty() ? rte_strerror(rte_errno) : line)};
   }
   // Empty without telemetry, and then needed no more; removed now, a crash leaves nothing.
-  if (!has(request.extra, {"--telemetry"})) remove_runtime_directory();
+  if (!has(request.extra, {"--telemetry"}))
+    remove_runtime_directory();
+  else
+    (void)lock_directory(rte_eal_get_runtime_dir());
+  remove_stale_directories();
   for (unsigned i = 0; i < request.worker_cpus.size(); ++i) state.lcores.push_back(i + 1);
   return state;
 }
