@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """check, plan, apply, confirm, save against a running daemon, while packets flow."""
+import base64
 import copy
 import json
 import os
@@ -112,7 +113,8 @@ def test_an_sa_that_stays_keeps_its_sequence_number(net):
     net.a.ping("10.8.0.1", "-W", 1, count=3, check=False)
 
     def sequence():
-        return {s["spi"]: s["sequence"] for s in net.daemon.plx("ipsec", "sa", "show")}["0x00001001"]
+        shown = {s["spi"]: s["sequence"] for s in net.daemon.plx("ipsec", "sa", "show")}
+        return shown["0x00001001"]
 
     before = sequence()
     assert before > 0
@@ -167,6 +169,48 @@ def test_save_names_the_associations_it_leaves_out(net):
     done = net.daemon.run_plx("save", net.daemon.folder / "saved.toml")
     assert "left out: sa ipsec0 in 0x00007000" in done.stderr
     assert "0x00007000" not in (net.daemon.folder / "saved.toml").read_text()
+
+
+def test_keys_show_nowhere(net):
+    """Planned, applied, refused, undone, saved, logged: never a key, whole or a part of it."""
+    keys = {name: os.urandom(36) for name in ("new.key", "late.key")}
+    for name, key in keys.items():
+        net.daemon.write_key(name, key.hex().encode())
+    keys["out.key"] = net.key
+    broken = keys["broken.key"] = os.urandom(36)
+    net.daemon.write_key("broken.key", broken.hex()[:-1].encode() + b"z")
+    told = []
+
+    def say(*words):
+        for form in ([], ["-j"]):
+            done = net.daemon.run_plx(*form, *words)
+            told.append(done.stdout + done.stderr)
+        return done.returncode
+
+    def with_key(name, **changes):
+        out, back = net.base["sa"]
+        return net.file(sa=[{**out, "key_file": str(net.daemon.folder / name)}, back], **changes)
+
+    assert say("plan", with_key("new.key")) == 0
+    assert "another key" in told[0]
+    assert say("plan", with_key("broken.key")) == 1
+    assert say("apply", with_key("broken.key")) == 1
+    assert say("apply", with_key("new.key")) == 0
+    failing = [*net.base["interface"], af_packet("x0", "nosuchlink", "10.4.0.1/24")]
+    assert say("apply", with_key("late.key", interface=failing)) == 1
+    net.daemon.plx("apply", with_key("late.key"), "--confirm", "1")
+    wait_for(lambda: net.plan(with_key("new.key")) == [], "the apply to be undone")
+    saved = net.daemon.folder / "saved.toml"
+    assert say("save", saved) == 0
+    assert say("save", "-") == 0
+    assert say("ipsec", "sa", "show") == 0
+    assert 'new.key"' in saved.read_text()
+    told += [saved.read_text(), net.daemon.log_text()]
+    text = "".join(told).lower()
+    for key in keys.values():
+        encoded = base64.b64encode(key).decode().lower()
+        for part in (key.hex()[:16], key.hex()[-18:-2], encoded[:16]):
+            assert part not in text
 
 
 def test_what_takes_a_restart(net):

@@ -83,6 +83,11 @@ def open_files(daemon):
     return sorted(re.sub(r"\d+", "N", t) for t in targets if not t.startswith("socket:"))
 
 
+def replies(host, address):
+    wait_for(lambda: host.ping(address, "-W", 1, check=False).returncode == 0,
+             f"a reply from {address}")
+
+
 def mapped(daemon):
     """The objects in the daemon's memory."""
     return pathlib.Path(f"/proc/{daemon.process.pid}/maps").read_text()
@@ -129,8 +134,7 @@ def test_mount_and_destroy(bench):
                                 "af_p")
     assert (told.returncode, told.stdout, told.stderr) == (0, "wan0\n", "")
     bench.daemon.plx("ifconfig", "wan0", "inet", "10.2.0.1/24", "alias")
-    wait_for(lambda: bench.hosts[0].ping("10.2.0.2", "-W", 1, check=False).returncode == 0,
-             "a reply through the new interface")
+    replies(bench.hosts[0], "10.2.0.2")
     assert bench.loaded()["af_packet"] == 2
     bench.daemon.plx("ifconfig", "wan0", "destroy")
     assert bench.names() == ["lan0"]
@@ -257,8 +261,13 @@ def test_device_is_busy(bench, lab):
         if driver == "af_xdp" and "no AF_XDP socket" in first.stderr:
             continue
         assert first.returncode == 0, first.stderr
+        if driver == "af_xdp":
+            bench.daemon.plx("ifconfig", "first0", "inet", "10.2.0.1/24", "alias")
+            replies(bench.hosts[1], "10.2.0.1")
         assert what in bench.refused("mount", "-o", f"{options},name=second0", driver)
         assert bench.loaded()[driver] == 1
+        if driver == "af_xdp":
+            replies(bench.hosts[1], "10.2.0.1")
         bench.daemon.plx("ifconfig", "first0", "destroy")
         bench.daemon.plx("mount", "-o", f"{options},name=second0", driver)
         bench.daemon.plx("ifconfig", "second0", "destroy")
