@@ -277,11 +277,9 @@ bool is_of_the_dead(const fs::path& directory) {
 /// What killed processes have left beside ours.
 void remove_stale_directories() {
   std::error_code none;
-  std::vector<fs::path> stale;
   for (fs::directory_iterator it{fs::path{rte_eal_get_runtime_dir()}.parent_path(), none}, end;
        it != end; it.increment(none))
-    if (is_of_the_dead(it->path())) stale.push_back(it->path());
-  for (const fs::path& directory : stale) fs::remove_all(directory, none);
+    if (std::error_code ignored; is_of_the_dead(it->path())) fs::remove_all(it->path(), ignored);
 }
 }  // namespace
 
