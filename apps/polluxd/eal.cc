@@ -289,6 +289,7 @@ core::Expected<EalState> eal_init(const EalRequest& request) {
   EalState state;
   std::vector<std::string> arguments = build_arguments(request, allowed, state);
   std::vector<char*> argv;
+  argv.reserve(arguments.size() + 1);
   for (std::string& a : arguments) argv.push_back(a.data());
   argv.push_back(nullptr);
 
