@@ -2,6 +2,7 @@
 #pragma once
 #include <cstdint>
 
+#include "core/ip_address.hh"
 #include "core/mac_address.hh"
 #include "core/spsc_ring.hh"
 
@@ -20,7 +21,7 @@ struct Event {
   bool may_create = false;  ///< NeighborSeen: it asked us, so it is worth a new entry
   std::uint8_t ttl = 0;
   std::uint16_t interface = 0;
-  std::uint32_t address = 0;  ///< IPv4, host order
+  IpAddress address{};
   MacAddress mac{};
   std::uint16_t id = 0, sequence = 0;
   std::uint16_t length = 0;  ///< bytes of ICMP payload

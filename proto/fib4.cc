@@ -28,12 +28,12 @@ core::Expected<std::unique_ptr<Fib4>> Fib4::create(const char* name, Limits limi
                                                    core::Rcu& rcu) {
   if (limits.routes == 0)
     return core::Error{core::Errc::Invalid, "route table for 0 prefixes: expected 1 or more"};
-  // Two-byte entries (32 MiB in all) hold 15 bits of next hop: NextHopTable's limit.
   rte_fib_conf conf{};
   conf.type = RTE_FIB_DIR24_8;
   conf.default_nh = NextHopTable::kNoRoute;
   conf.max_routes = static_cast<int>(limits.routes + kSpare);
-  conf.dir24_8.nh_sz = RTE_FIB_DIR24_8_2B;
+  conf.dir24_8.nh_sz =
+      limits.next_hops > kMaxNextHopsIn2Bytes ? RTE_FIB_DIR24_8_4B : RTE_FIB_DIR24_8_2B;
   conf.dir24_8.num_tbl8 = limits.groups;
   rte_fib* fib = rte_fib_create(name, SOCKET_ID_ANY, &conf);
   if (fib == nullptr)

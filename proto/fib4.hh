@@ -18,6 +18,7 @@ public:
   struct Limits {
     std::uint32_t routes = 4096;  ///< prefixes
     std::uint32_t groups = 256;   ///< /24s that hold a prefix longer than 24 (DPDK's tbl8 groups)
+    std::uint32_t next_hops = kMaxNextHopsIn2Bytes;  ///< decides how wide entries are
   };
   /// @param name  unique among the process's FIBs, at most 31 characters.
   /// @return the table, or Full (no memory) | Invalid (limits out of range).

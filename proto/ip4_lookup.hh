@@ -44,7 +44,7 @@ void ip4_lookup(core::Worker& w, Ip4Shard& shard, const Ip4Config& config, Ip4Ar
     return {.m = m, .dst = dst, .gateway = dst, .own = own, .since_us = now_us};
   return {.m = m,
           .dst = dst,
-          .gateway = k == NextHopKind::Glean ? dst : h.gateway,
+          .gateway = k == NextHopKind::Glean ? core::IpAddress{dst} : h.gateway,
           .interface = h.interface,
           .own = own,
           .since_us = now_us};

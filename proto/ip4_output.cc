@@ -51,7 +51,7 @@ void ip4_output(core::Worker& w, Ip4Shard& shard, const Ip4Config& config, core:
       continue;
     }
     const MutBytes header = core::front_bytes_mut(*m);
-    if (load_be32(header, kSourceAt) == 0) set_source(header, hop.source);
+    if (load_be32(header, kSourceAt) == 0) set_source(header, hop.source.ip4());
     (tunnel ? next.tunnel : next.ether).push(m, &hop);
   }
 }

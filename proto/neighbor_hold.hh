@@ -6,14 +6,15 @@
 #include <cstdint>
 
 #include "core/interface.hh"
+#include "core/ip_address.hh"
 #include "core/worker.hh"
 
 namespace proto {
-/// A packet that waits until ARP knows its next hop.
+/// A packet that waits until its next hop is known.
 struct HeldPacket {
   rte_mbuf* m = nullptr;
-  std::uint32_t dst = 0;      ///< host order
-  std::uint32_t gateway = 0;  ///< the neighbour it waits for; host order
+  core::IpAddress dst{};
+  core::IpAddress gateway{};  ///< the neighbour it waits for
   core::InterfaceId interface = core::kNoInterface;
   bool own = false;  ///< ours (no TTL to decrement), else to be forwarded
   std::uint64_t since_us = 0;

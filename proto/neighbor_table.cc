@@ -31,14 +31,15 @@ std::string_view to_string(NeighborState s) noexcept {
   return "?";
 }
 
-core::Expected<NextHopId> NeighborTable::use(core::InterfaceId interface, std::uint32_t address) {
+core::Expected<NextHopId> NeighborTable::use(core::InterfaceId interface,
+                                             const IpAddress& address) {
   const auto at = create({interface, address});
   if (!at) return at.error();
   ++(*at)->second.users;
   return (*at)->second.next_hop;
 }
 
-void NeighborTable::let_go(core::InterfaceId interface, std::uint32_t address) {
+void NeighborTable::let_go(core::InterfaceId interface, const IpAddress& address) {
   const auto at = entries_.find({interface, address});
   if (at == entries_.end() || at->second.users == 0) return;
   --at->second.users;
@@ -110,7 +111,7 @@ bool NeighborTable::expire(const Key& key, Entry& e, std::uint64_t now_us) {
   return true;
 }
 
-core::Expected<> NeighborTable::add_permanent(core::InterfaceId interface, std::uint32_t address,
+core::Expected<> NeighborTable::add_permanent(core::InterfaceId interface, const IpAddress& address,
                                               const core::MacAddress& mac, std::uint64_t now_us) {
   if (core::is_group(mac) || mac == core::MacAddress{})
     return core::Error{core::Errc::Invalid,
@@ -123,7 +124,7 @@ core::Expected<> NeighborTable::add_permanent(core::InterfaceId interface, std::
   return core::Done{};
 }
 
-core::Expected<> NeighborTable::remove(core::InterfaceId interface, std::uint32_t address) {
+core::Expected<> NeighborTable::remove(core::InterfaceId interface, const IpAddress& address) {
   const auto at = entries_.find({interface, address});
   if (at == entries_.end() || at->second.state == NeighborState::Idle)
     return core::Error{core::Errc::NotFound,
@@ -138,7 +139,7 @@ core::Expected<> NeighborTable::remove(core::InterfaceId interface, std::uint32_
 }
 
 void NeighborTable::remove_unless(core::InterfaceId interface,
-                                  const std::function<bool(std::uint32_t address)>& keep) {
+                                  const std::function<bool(const IpAddress& address)>& keep) {
   for (auto at = entries_.begin(); at != entries_.end();) {
     const auto here = at++;
     if (here->first.interface == interface && here->second.users == 0 && !keep(here->first.address))
@@ -172,7 +173,7 @@ core::Expected<NeighborTable::Entries::iterator> NeighborTable::create(const Key
                                                      env_.next_hops.capacity())};
   e.next_hop = *id;
   const Route host{e.next_hop, key.interface, key.address};
-  const auto added = env_.routes.add({key.address, 32}, RouteOrigin::Neighbor, host);
+  const auto added = env_.routes.add(IpPrefix::host(key.address), RouteOrigin::Neighbor, host);
   if (!added && added.error().code != core::Errc::Exists) {
     env_.next_hops.release(e.next_hop);
     return added.error();
@@ -183,7 +184,7 @@ core::Expected<NeighborTable::Entries::iterator> NeighborTable::create(const Key
 
 void NeighborTable::erase(Entries::iterator at) {
   if (at->second.host_route)
-    (void)env_.routes.remove({at->first.address, 32}, RouteOrigin::Neighbor);
+    (void)env_.routes.remove(IpPrefix::host(at->first.address), RouteOrigin::Neighbor);
   env_.next_hops.release(at->second.next_hop);
   entries_.erase(at);
 }

@@ -28,7 +28,7 @@ enum class NeighborState : std::uint8_t {
 /// What is shown of a neighbour.
 struct NeighborInfo {
   core::InterfaceId interface = core::kNoInterface;
-  std::uint32_t address = 0;
+  IpAddress address{};
   core::MacAddress mac{};
   NeighborState state = NeighborState::Idle;
   std::uint64_t age_us = 0;  ///< since it last answered
@@ -51,9 +51,10 @@ public:
     RouteTable& routes;
     std::size_t limit;  ///< entries
     /// Fills what a next hop on `interface` to `address` needs of it: MTU, MAC, source.
-    std::function<NextHopFields(core::InterfaceId, std::uint32_t address)> link;
+    std::function<NextHopFields(core::InterfaceId, const IpAddress& address)> link;
     /// Sends an ARP request; to `mac` or, without one, to all.
-    std::function<void(core::InterfaceId, std::uint32_t address, std::optional<core::MacAddress>)>
+    std::function<void(core::InterfaceId, const IpAddress& address,
+                       std::optional<core::MacAddress>)>
         request;
     /// Packets sent through a next hop so far.
     std::function<std::uint64_t(NextHopId)> packets;
@@ -63,8 +64,8 @@ public:
   void set_timers(const Timers& t) noexcept { timers_ = t; }
 
   /// The next hop of a gateway; the entry stays until let go. @return Full.
-  core::Expected<NextHopId> use(core::InterfaceId interface, std::uint32_t address);
-  void let_go(core::InterfaceId interface, std::uint32_t address);
+  core::Expected<NextHopId> use(core::InterfaceId interface, const IpAddress& address);
+  void let_go(core::InterfaceId interface, const IpAddress& address);
 
   /// Events of workers.
   void wanted(const core::Event& e, std::uint64_t now_us);
@@ -73,13 +74,13 @@ public:
   void poll(std::uint64_t now_us);
 
   /// @return Full | Invalid (group address).
-  core::Expected<> add_permanent(core::InterfaceId interface, std::uint32_t address,
+  core::Expected<> add_permanent(core::InterfaceId interface, const IpAddress& address,
                                  const core::MacAddress& mac, std::uint64_t now_us);
   /// Forgets an entry; a route's gateway becomes Idle. @return NotFound.
-  core::Expected<> remove(core::InterfaceId interface, std::uint32_t address);
+  core::Expected<> remove(core::InterfaceId interface, const IpAddress& address);
   /// Forgets all entries of `interface` that `keep` does not want. @pre no route uses them.
   void remove_unless(core::InterfaceId interface,
-                     const std::function<bool(std::uint32_t address)>& keep);
+                     const std::function<bool(const IpAddress& address)>& keep);
   /// Rewrites the next hops of an interface whose MTU, MAC or addresses have changed.
   void refresh_link(core::InterfaceId interface);
 
@@ -89,7 +90,7 @@ public:
 private:
   struct Key {
     core::InterfaceId interface;
-    std::uint32_t address;
+    IpAddress address;
     friend auto operator<=>(const Key&, const Key&) = default;
   };
   struct Entry {

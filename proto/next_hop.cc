@@ -27,7 +27,7 @@ core::InterfaceId port_of(const NextHopFields& f) noexcept {
 
 /// Right-aligned, so that a worker copies the same number of bytes whatever the tags.
 void write_ether(NextHop& h, const NextHopFields& f) noexcept {
-  const EtherFields header{f.dst_mac, f.src_mac, kEtherTypeIp4};
+  const EtherFields header{f.dst_mac, f.src_mac, f.ether_type};
   h.ether_length = static_cast<std::uint8_t>(header_length(f.encapsulation));
   emit(header, f.encapsulation, MutBytes{h.ether}.last(h.ether_length));
 }

@@ -9,11 +9,14 @@
 #include <vector>
 
 #include "core/interface.hh"
+#include "core/ip_address.hh"
 #include "core/rcu.hh"
+#include "proto/wire/ether.hh"
 
 namespace proto {
-/// Index into NextHopTable; what the FIB stores. Below kMaxNextHops.
-using NextHopId = std::uint16_t;
+/// Index into NextHopTable; what the FIBs store, in two bytes or four.
+using NextHopId = std::uint32_t;
+inline constexpr std::uint32_t kMaxNextHopsIn2Bytes = 32767;  ///< an entry has a bit of its own
 
 /// What a look-up means for a packet. A local address, a group, a martian is a route as well, so
 /// the look-up is the only question that is asked.
@@ -33,27 +36,30 @@ enum class NextHopKind : std::uint8_t {
   Changing,    ///< the manager is rewriting it: hold the packet, read nothing else
 };
 
-/// Where packets go, finished: one cache line with all that forwarding needs.
+/// Where packets go, finished: the first cache line has all that forwarding needs, the second what
+/// packets of our own and those that wait need as well.
 /// The manager writes the fields while no worker reads them (see NextHopTable); `kind` is the gate.
 struct alignas(64) NextHop {
   std::atomic<NextHopKind> kind{NextHopKind::NoRoute};
   core::InterfaceId interface = core::kNoInterface;
-  std::uint16_t mtu = 0;      ///< bytes of IP packet
-  std::uint16_t tunnel = 0;   ///< index in IpsecConfig::tunnels, for Tunnel
-  std::uint32_t gateway = 0;  ///< host order; the neighbour's address
-  std::uint32_t source = 0;   ///< host order; source of our own packets that leave here
+  std::uint16_t mtu = 0;                        ///< bytes of IP packet
+  std::uint16_t tunnel = 0;                     ///< index in IpsecConfig::tunnels, for Tunnel
   core::InterfaceId port = core::kNoInterface;  ///< whose port it leaves by: a VLAN's carrier
   std::uint8_t ether_length = 0;                ///< 14, or more with VLAN tags
-  std::array<std::uint8_t, 24> ether{};         ///< complete for Reachable; ends at the end
+  std::array<std::uint8_t, 24> ether{};         ///< complete for Reachable; right-aligned
+
+  alignas(64) core::IpAddress gateway;  ///< the neighbour's address
+  core::IpAddress source;               ///< of our own packets that leave here
 };
-static_assert(sizeof(NextHop) == 64);
+static_assert(sizeof(NextHop) == 128);
 
 /// What the manager fills a NextHop with.
 struct NextHopFields {
   NextHopKind kind = NextHopKind::NoRoute;
   core::InterfaceId interface = core::kNoInterface;
   std::uint16_t mtu = 0, tunnel = 0;
-  std::uint32_t gateway = 0, source = 0;
+  std::uint16_t ether_type = kEtherTypeIp4;  ///< what the packets are
+  core::IpAddress gateway{}, source{};
   core::MacAddress dst_mac{}, src_mac{};
   core::InterfaceId port = core::kNoInterface;  ///< none: `interface`
   core::Interface::Encapsulation encapsulation{};
@@ -71,7 +77,7 @@ class NextHopTable {
 public:
   static constexpr NextHopId kNoRoute = 0;  ///< always there; the FIB's default
 
-  /// @param capacity  2 to 32767 (a 2-byte FIB entry holds 15 bits).
+  /// @param capacity  2 or more; beyond kMaxNextHopsIn2Bytes the FIBs take twice the memory.
   NextHopTable(std::size_t capacity, core::Rcu& rcu);
 
   /// Worker side.

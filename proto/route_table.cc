@@ -34,64 +34,68 @@ std::string_view to_string(NextHopKind k) noexcept {
   return "?";
 }
 
-core::Expected<> RouteTable::add(Ip4Prefix prefix, RouteOrigin origin, const Route& route) {
-  const Ip4Prefix p = prefix.network();
-  Candidates& candidates = routes_[p];
-  if (candidates.contains(origin))
-    return core::Error{core::Errc::Exists, fmt::format("route {} exists", to_string(p))};
-  const bool best = candidates.empty() || origin < candidates.begin()->first;
-  if (best) {
-    if (auto set = fib_.set(p, route.next_hop); !set) {
-      if (candidates.empty()) routes_.erase(p);
-      return set.error();
+RouteTable::Routes::const_iterator RouteTable::best(const IpPrefix& prefix) const {
+  const auto at = routes_.lower_bound({prefix, RouteOrigin{}});
+  return at != routes_.end() && at->first.prefix == prefix ? at : routes_.end();
+}
+
+core::Expected<> RouteTable::set_fib(const IpPrefix& prefix, NextHopId next_hop) {
+  return prefix.is_ip4() ? fib4_.set(prefix.ip4(), next_hop) : fib6_.set(prefix, next_hop);
+}
+
+void RouteTable::remove_from_fib(const IpPrefix& prefix) {
+  if (prefix.is_ip4())
+    fib4_.remove(prefix.ip4());
+  else
+    fib6_.remove(prefix);
+}
+
+core::Expected<> RouteTable::add(const IpPrefix& prefix, RouteOrigin origin, const Route& route) {
+  const IpPrefix p = prefix.network();
+  const auto [at, is_new] = routes_.try_emplace({p, origin}, route);
+  if (!is_new) return core::Error{core::Errc::Exists, fmt::format("route {} exists", to_string(p))};
+  if (best(p) == at)
+    if (auto set = set_fib(p, route.next_hop); !set) {
+      routes_.erase(at);
+      return set;
     }
-  }
-  candidates.emplace(origin, route);
   return core::Done{};
 }
 
-core::Expected<Route> RouteTable::remove(Ip4Prefix prefix, RouteOrigin origin) {
-  const Ip4Prefix p = prefix.network();
-  const auto at = routes_.find(p);
-  if (at == routes_.end() || !at->second.contains(origin))
+core::Expected<Route> RouteTable::remove(const IpPrefix& prefix, RouteOrigin origin) {
+  const IpPrefix p = prefix.network();
+  const auto at = routes_.find({p, origin});
+  if (at == routes_.end())
     return core::Error{core::Errc::NotFound,
                        fmt::format("no {} route {}", to_string(origin), to_string(p))};
-  Candidates& candidates = at->second;
-  const Route gone = candidates.at(origin);
-  const bool was_best = candidates.begin()->first == origin;
-  candidates.erase(origin);
-  if (candidates.empty()) {
-    fib_.remove(p);
-    routes_.erase(at);
-  } else if (was_best) {
+  const Route gone = at->second;
+  const bool was_best = best(p) == at;
+  routes_.erase(at);
+  if (const auto next = best(p); next == routes_.end())
+    remove_from_fib(p);
+  else if (was_best)
     // The prefix has its place already, so that this cannot be refused for want of room.
-    (void)fib_.set(p, candidates.begin()->second.next_hop);
-  }
+    (void)set_fib(p, next->second.next_hop);
   return gone;
 }
 
-const Route* RouteTable::find(Ip4Prefix prefix, RouteOrigin origin) const noexcept {
-  const auto at = routes_.find(prefix.network());
-  if (at == routes_.end()) return nullptr;
-  const auto route = at->second.find(origin);
-  return route == at->second.end() ? nullptr : &route->second;
+const Route* RouteTable::find(const IpPrefix& prefix, RouteOrigin origin) const noexcept {
+  const auto at = routes_.find({prefix.network(), origin});
+  return at == routes_.end() ? nullptr : &at->second;
 }
 
-std::optional<RouteTable::Match> RouteTable::lookup(std::uint32_t dst) const {
-  for (int length = 32; length >= 0; --length) {
-    const Ip4Prefix p = Ip4Prefix{dst, static_cast<std::uint8_t>(length)}.network();
-    if (const auto at = routes_.find(p); at != routes_.end()) {
-      const auto& [origin, route] = *at->second.begin();
-      return Match{p, origin, route};
-    }
-  }
+std::optional<RouteTable::Match> RouteTable::lookup(const IpAddress& dst) const {
+  for (int length = dst.bits(); length >= 0; --length)
+    if (const auto at = best(IpPrefix{dst, static_cast<std::uint8_t>(length)}.network());
+        at != routes_.end())
+      return Match{at->first.prefix, at->first.origin, at->second};
   return std::nullopt;
 }
 
 std::vector<RouteTable::Match> RouteTable::list() const {
   std::vector<Match> all;
-  for (const auto& [prefix, candidates] : routes_)
-    for (const auto& [origin, route] : candidates) all.push_back({prefix, origin, route});
+  all.reserve(routes_.size());
+  for (const auto& [key, route] : routes_) all.push_back({key.prefix, key.origin, route});
   return all;
 }
 }  // namespace proto

@@ -9,8 +9,9 @@
 #include "core/error.hh"
 #include "core/interface.hh"
 #include "proto/fib4.hh"
+#include "proto/fib6.hh"
 #include "proto/next_hop.hh"
-#include "proto/wire/ip4_address.hh"
+#include "proto/wire/ip_address.hh"
 
 namespace proto {
 /// Who put a route there; for one prefix the first in this order wins.
@@ -28,44 +29,55 @@ enum class RouteOrigin : std::uint8_t {
 struct Route {
   NextHopId next_hop = NextHopTable::kNoRoute;
   core::InterfaceId interface = core::kNoInterface;
-  std::optional<std::uint32_t> gateway;  ///< host order
+  std::optional<IpAddress> gateway;
 };
 
 /// What is shown of a route.
 struct RouteInfo {
-  Ip4Prefix prefix;
+  IpPrefix prefix{};
   RouteOrigin origin = RouteOrigin::Static;
   NextHopKind kind = NextHopKind::NoRoute;
   core::InterfaceId interface = core::kNoInterface;
-  std::optional<std::uint32_t> gateway;
+  std::optional<IpAddress> gateway;
   std::uint64_t packets = 0, bytes = 0;  ///< sent through its next hop
 };
 
-/// The IPv4 routing table (RIB): every route by prefix and origin; the best one of each prefix is
-/// in the FIB. Manager thread.
+/// The routing table (RIB) of both families: every route by prefix and origin; the best one of each
+/// prefix is in its family's FIB. Manager thread.
 class RouteTable {
 public:
-  explicit RouteTable(Fib4& fib) noexcept : fib_{fib} {}
+  RouteTable(Fib4& fib4, Fib6& fib6) noexcept : fib4_{fib4}, fib6_{fib6} {}
 
   /// @return Exists (same prefix and origin) | Full.
-  core::Expected<> add(Ip4Prefix prefix, RouteOrigin origin, const Route& route);
+  core::Expected<> add(const IpPrefix& prefix, RouteOrigin origin, const Route& route);
   /// @return the route that was there | NotFound.
-  core::Expected<Route> remove(Ip4Prefix prefix, RouteOrigin origin);
-  [[nodiscard]] const Route* find(Ip4Prefix prefix, RouteOrigin origin) const noexcept;
+  core::Expected<Route> remove(const IpPrefix& prefix, RouteOrigin origin);
+  [[nodiscard]] const Route* find(const IpPrefix& prefix, RouteOrigin origin) const noexcept;
 
   struct Match {
-    Ip4Prefix prefix;
+    IpPrefix prefix;
     RouteOrigin origin;
     Route route;
   };
   /// The route that a packet to `dst` takes.
-  [[nodiscard]] std::optional<Match> lookup(std::uint32_t dst) const;
-  /// All routes, by prefix and then origin.
+  [[nodiscard]] std::optional<Match> lookup(const IpAddress& dst) const;
+  /// All routes, by prefix and then origin; IPv4's together.
   [[nodiscard]] std::vector<Match> list() const;
 
 private:
-  using Candidates = std::map<RouteOrigin, Route>;
-  Fib4& fib_;
-  std::map<Ip4Prefix, Candidates> routes_;
+  struct Key {
+    IpPrefix prefix;
+    RouteOrigin origin;
+    friend auto operator<=>(const Key&, const Key&) = default;
+  };
+  using Routes = std::map<Key, Route>;  ///< the first of a prefix is its best
+
+  [[nodiscard]] Routes::const_iterator best(const IpPrefix& prefix) const;
+  core::Expected<> set_fib(const IpPrefix& prefix, NextHopId next_hop);
+  void remove_from_fib(const IpPrefix& prefix);
+
+  Fib4& fib4_;
+  Fib6& fib6_;
+  Routes routes_;
 };
 }  // namespace proto

@@ -32,7 +32,7 @@ std::string_view protocol_of(std::uint16_t tpid) noexcept {
 Json to_json(const InterfaceInfo& i) {
   using Kind = core::Interface::Kind;
   Json addresses = Json::array();
-  for (const proto::Ip4Prefix& a : i.addresses) addresses.push_back(proto::to_string(a));
+  for (const proto::IpPrefix& a : i.addresses) addresses.push_back(proto::to_string(a));
   Json object{{"name", i.name},
               {"kind", to_text(i.kind)},
               {"driver", i.driver},

@@ -35,12 +35,12 @@ Json tunnel_list(Manager& manager, Params& params) {
 Json tunnel_add(Manager& manager, Params& params) {
   crypto::TunnelSpec spec;
   spec.name = params.parsed("name", parse_interface_name);
-  spec.local = params.parsed("local", parse_address);
-  spec.remote = params.parsed("remote", parse_address);
+  spec.local = params.parsed("local", parse_ip4_address);
+  spec.remote = params.parsed("remote", parse_ip4_address);
   spec.mtu = static_cast<std::uint16_t>(params.number("mtu", kMinMtu, kMaxMtu, 0));
   params.objects("selectors", [&](Params& p) {
-    const auto local = p.parsed("local", parse_network);
-    spec.selectors.push_back({local, p.parsed("remote", parse_network)});
+    const auto local = p.parsed("local", parse_ip4_network);
+    spec.selectors.push_back({local, p.parsed("remote", parse_ip4_network)});
   });
   params.done();
   done_or_throw(manager.create_tunnel(spec));

@@ -54,7 +54,7 @@ private:
   std::map<core::InterfaceId, std::string> names_;
 };
 
-Json address_or_null(const std::optional<std::uint32_t>& address) {
+Json address_or_null(const std::optional<core::IpAddress>& address) {
   return address ? Json(proto::to_string(*address)) : Json(nullptr);
 }
 
@@ -105,7 +105,7 @@ Json route_get(Manager& manager, Params& params) {
           {"kind", to_text(r.kind)},
           {"interface", r.interface},
           {"via", address_or_null(r.gateway)},
-          {"source", r.source == 0 ? Json(nullptr) : Json(proto::to_string(r.source))}};
+          {"source", r.source.is_unspecified() ? Json(nullptr) : Json(proto::to_string(r.source))}};
 }
 
 Json arp_list(Manager& manager, Params& params) {
@@ -143,7 +143,8 @@ Json arp_delete(Manager& manager, Params& params) {
 
 void ping(Manager& manager, Params& params, Reply reply) {
   const auto destination = params.parsed("destination", parse_address);
-  const auto source = params.has("source") ? params.parsed("source", parse_address) : 0u;
+  const auto source =
+      params.has("source") ? params.parsed("source", parse_address) : core::IpAddress{};
   const auto size = static_cast<std::uint16_t>(params.number("size", 0, 65507, 56));
   const std::uint32_t timeout_ms = params.number("timeout_ms", 1, 60'000, 1000);
   params.done();

@@ -12,7 +12,7 @@
 
 namespace polluxd {
 namespace {
-using proto::Ip4Prefix;
+using proto::IpPrefix;
 
 constexpr const char* kForwarding = "net.inet.ip.forwarding";
 
@@ -43,10 +43,9 @@ private:
   struct Owner {
     std::string name;
     bool tunnel = false;
-    std::vector<Ip4Prefix> addresses;
-    [[nodiscard]] bool covers(std::uint32_t address) const {
-      return std::ranges::any_of(addresses,
-                                 [&](const Ip4Prefix& a) { return a.contains(address); });
+    std::vector<IpPrefix> addresses;
+    [[nodiscard]] bool covers(const core::IpAddress& address) const {
+      return std::ranges::any_of(addresses, [&](const IpPrefix& a) { return a.contains(address); });
     }
   };
 
@@ -66,7 +65,7 @@ private:
   void name_interfaces();
   void check_interface(std::size_t n);
   void check_driver(const InterfaceSpec& spec, const ConfigPlace& place, const std::string& what);
-  void check_addresses(const std::vector<Ip4Prefix>& addresses, const ConfigPlace& place,
+  void check_addresses(const std::vector<IpPrefix>& addresses, const ConfigPlace& place,
                        const std::string& what);
   void check_parent(std::size_t n);
   void check_tunnel(std::size_t n);
@@ -81,13 +80,13 @@ private:
   Config& config_;
   const DriverRegistry& drivers_;
   std::vector<std::string> complaints_;
-  std::vector<Owner> owners_;                   ///< interfaces and tunnels so far
-  std::map<std::string, std::size_t> by_name_;  ///< of owners_
-  std::map<std::uint32_t, std::string> used_;   ///< addresses, and whose they are
+  std::vector<Owner> owners_;                    ///< interfaces and tunnels so far
+  std::map<std::string, std::size_t> by_name_;   ///< of owners_
+  std::map<core::IpAddress, std::string> used_;  ///< addresses, and whose they are
   std::set<std::string> names_;
   std::set<std::tuple<std::string, crypto::Direction, std::uint32_t>> sas_;
-  std::set<Ip4Prefix> routes_;
-  std::set<std::pair<std::string, std::uint32_t>> neighbors_;
+  std::set<IpPrefix> routes_;
+  std::set<std::pair<std::string, core::IpAddress>> neighbors_;
 };
 
 /// An interface without a name is numbered behind its driver's, as when it is made by itself; names
@@ -129,9 +128,9 @@ void Check::check_driver(const InterfaceSpec& spec, const ConfigPlace& place,
     complain(place, "options", what, good.error().context);
 }
 
-void Check::check_addresses(const std::vector<Ip4Prefix>& addresses, const ConfigPlace& place,
+void Check::check_addresses(const std::vector<IpPrefix>& addresses, const ConfigPlace& place,
                             const std::string& what) {
-  for (const Ip4Prefix& a : addresses) {
+  for (const IpPrefix& a : addresses) {
     if (const std::string why = Manager::bad_address(a); !why.empty())
       complain(place, "address", what, fmt::format("{} {}", proto::to_string(a), why));
     if (const auto [at, is_new] = used_.try_emplace(a.address, what); !is_new)
@@ -207,7 +206,7 @@ std::string Check::judge_route(RouteSpec& route) const {
   }
   if (!route.gateway) {
     const bool asks =
-        std::ranges::any_of(owner->addresses, [](const Ip4Prefix& a) { return a.length < 32; });
+        std::ranges::any_of(owner->addresses, [](const IpPrefix& a) { return !a.is_host(); });
     return asks ? std::string{}
                 : fmt::format("{} has no subnet: give a gateway or an address", route.interface);
   }

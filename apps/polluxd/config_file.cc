@@ -43,7 +43,9 @@ void read_limits(ConfigTable& root, Limits& limits) {
   table->number("interfaces", limits.interfaces, 1, 4096);
   table->number("routes", limits.routes, 16, 1u << 24);
   table->number("route_groups", limits.route_groups, 1, 32767);
-  table->number("next_hops", limits.next_hops, 16, 32767);
+  table->number("routes6", limits.routes6, 1, 4'000'000);
+  table->number("route_groups6", limits.route_groups6, 1, 1'000'000);
+  table->number("next_hops", limits.next_hops, 16, 1u << 20);
   table->number("neighbors", limits.neighbors, 1, 1u << 20);
   table->number("tunnels", limits.tunnels, 1, 4096);
   table->number("sas", limits.sas, 1, 65534);
@@ -76,8 +78,8 @@ void read_process(ConfigTable& root, ConfigFile& file) {
   }
 }
 
-std::vector<proto::Ip4Prefix> read_addresses(ConfigTable& table) {
-  std::vector<proto::Ip4Prefix> addresses;
+std::vector<proto::IpPrefix> read_addresses(ConfigTable& table) {
+  std::vector<proto::IpPrefix> addresses;
   if (const auto found = table.find("address"))
     for (const ConfigValue& item : found->items(/*or_one=*/true))
       addresses.push_back(item.parsed(parse_interface_address));
@@ -124,8 +126,8 @@ InterfaceSpec read_interface(ConfigTable& table) {
 TunnelConfig read_tunnel(ConfigTable& table) {
   TunnelConfig spec;
   spec.name = table.need("name").parsed(parse_interface_name);
-  spec.local = table.need("local").parsed(parse_address);
-  spec.remote = table.need("remote").parsed(parse_address);
+  spec.local = table.need("local").parsed(parse_ip4_address);
+  spec.remote = table.need("remote").parsed(parse_ip4_address);
   spec.mtu = read_mtu(table);
   spec.addresses = read_addresses(table);
   table.boolean("up", spec.up);
@@ -133,8 +135,8 @@ TunnelConfig read_tunnel(ConfigTable& table) {
     for (const ConfigValue& item : selectors->items()) {
       ConfigTable selector{nullptr, item.value, "selectors"};
       crypto::Selector s;
-      s.local = selector.need("local").parsed(parse_network);
-      s.remote = selector.need("remote").parsed(parse_network);
+      s.local = selector.need("local").parsed(parse_ip4_network);
+      s.remote = selector.need("remote").parsed(parse_ip4_network);
       selector.done();
       spec.selectors.push_back(s);
     }

@@ -8,7 +8,7 @@
 
 namespace polluxd {
 namespace {
-using proto::Ip4Prefix;
+using proto::IpPrefix;
 
 template <class T>
 bool contains(const std::vector<T>& list, const T& value) {
@@ -89,7 +89,7 @@ void ConfigPlanner::find_kept() {
 void ConfigPlanner::keep_face(const std::string& name, const Addresses& now, const Addresses& then,
                               bool tunnel) {
   Face face{now, then, {}, false, tunnel};
-  for (const Ip4Prefix& a : now) {
+  for (const IpPrefix& a : now) {
     if (contains(then, a)) {
       face.stay.push_back(a);
     } else if (a.length < 32) {
@@ -100,22 +100,23 @@ void ConfigPlanner::keep_face(const std::string& name, const Addresses& now, con
 }
 
 void ConfigPlanner::early_addresses() {
-  std::set<std::uint32_t> used;
+  std::set<core::IpAddress> used;
   for (const InterfaceSpec& i : now_.interfaces)
-    for (const Ip4Prefix& a : i.addresses) used.insert(a.address);
+    for (const IpPrefix& a : i.addresses) used.insert(a.address);
   for (const TunnelConfig& t : now_.tunnels)
-    for (const Ip4Prefix& a : t.addresses) used.insert(a.address);
+    for (const IpPrefix& a : t.addresses) used.insert(a.address);
   for (auto& [name, face] : kept_)
-    for (const Ip4Prefix& a : face.then)
+    for (const IpPrefix& a : face.then)
       if (!contains(face.now, a) && !used.contains(a.address)) {
         steps_.add_address(name, a);
         face.stay.push_back(a);
       }
 }
 
-bool ConfigPlanner::is_stranded(const std::string& interface, std::uint32_t address) const {
+bool ConfigPlanner::is_stranded(const std::string& interface,
+                                const core::IpAddress& address) const {
   const auto face = kept_.find(interface);
-  return face == kept_.end() || std::ranges::none_of(face->second.stay, [&](const Ip4Prefix& a) {
+  return face == kept_.end() || std::ranges::none_of(face->second.stay, [&](const IpPrefix& a) {
            return a.contains(address);
          });
 }
@@ -153,7 +154,7 @@ void ConfigPlanner::remove_routes() {
 
 void ConfigPlanner::delete_addresses() {
   for (const auto& [name, face] : kept_)
-    for (const Ip4Prefix& a : face.now)
+    for (const IpPrefix& a : face.now)
       if (!contains(face.then, a)) steps_.delete_address(name, a);
 }
 

@@ -33,7 +33,7 @@ public:
 
 private:
   using Sign = ConfigChange::Sign;
-  using Addresses = std::vector<proto::Ip4Prefix>;
+  using Addresses = std::vector<proto::IpPrefix>;
   using SaKey = std::tuple<std::string, crypto::Direction, std::uint32_t>;
   /// What stays, an interface or a tunnel: its addresses now and then.
   struct Face {
@@ -56,7 +56,8 @@ private:
   void create_interfaces();
   void add_routes();
   void add_neighbors();
-  [[nodiscard]] bool is_stranded(const std::string& interface, std::uint32_t address) const;
+  [[nodiscard]] bool is_stranded(const std::string& interface,
+                                 const core::IpAddress& address) const;
   [[nodiscard]] bool is_lost(const RouteSpec& running) const;
   // config_planner_change.cc: what stays and changes
   void change_faces();
@@ -91,14 +92,14 @@ private:
 
   std::map<std::string, const InterfaceSpec*> interfaces_, wanted_interfaces_;
   std::map<std::string, const TunnelConfig*> tunnels_, wanted_tunnels_;
-  std::map<proto::Ip4Prefix, const RouteSpec*> routes_, wanted_routes_;
-  std::map<std::pair<std::string, std::uint32_t>, const NeighborSpec*> neighbors_,
+  std::map<proto::IpPrefix, const RouteSpec*> routes_, wanted_routes_;
+  std::map<std::pair<std::string, core::IpAddress>, const NeighborSpec*> neighbors_,
       wanted_neighbors_;
   std::map<SaKey, const SaConfig*> sas_, wanted_sas_;
   std::map<SaKey, crypto::SaId> sa_ids_;
-  std::map<std::string, Face> kept_;        ///< interfaces and tunnels that stay
-  std::set<proto::Ip4Prefix> lost_routes_;  ///< wanted, but made anew
-  std::set<std::pair<std::string, std::uint32_t>> lost_neighbors_;
+  std::map<std::string, Face> kept_;       ///< interfaces and tunnels that stay
+  std::set<proto::IpPrefix> lost_routes_;  ///< wanted, but made anew
+  std::set<std::pair<std::string, core::IpAddress>> lost_neighbors_;
   std::set<SaKey> removed_sas_;  ///< by a step so far
 };
 

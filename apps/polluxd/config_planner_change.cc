@@ -9,7 +9,7 @@
 
 namespace polluxd {
 namespace {
-using proto::Ip4Prefix;
+using proto::IpPrefix;
 
 void append(std::string& text, std::string_view part) {
   if (part.empty()) return;
@@ -20,9 +20,9 @@ void append_switch(std::string& text, bool now, bool then, std::string_view off,
                    std::string_view on) {
   if (now != then) append(text, fmt::format("{} -> {}", now ? on : off, then ? on : off));
 }
-std::string join(const std::vector<Ip4Prefix>& addresses) {
+std::string join(const std::vector<IpPrefix>& addresses) {
   std::vector<std::string> texts;
-  for (const Ip4Prefix& a : addresses) texts.push_back(proto::to_string(a));
+  for (const IpPrefix& a : addresses) texts.push_back(proto::to_string(a));
   return fmt::format("{}", fmt::join(texts, " "));
 }
 std::string join(const std::vector<crypto::Selector>& selectors) {
@@ -114,13 +114,13 @@ std::string ConfigPlanner::change_addresses(const std::string& name) {
   std::string text;
   // The order in which they stand once all have come: those that stayed, then the late ones.
   Addresses order = face.now;
-  std::erase_if(order, [&](const Ip4Prefix& a) {
+  std::erase_if(order, [&](const IpPrefix& a) {
     if (std::ranges::find(face.then, a) != face.then.end()) return false;
     append(text, fmt::format("-{}", proto::to_string(a)));
     return true;
   });
   for (const bool late : {false, true})
-    for (const Ip4Prefix& a : face.then) {
+    for (const IpPrefix& a : face.then) {
       const bool was = std::ranges::find(face.now, a) != face.now.end();
       const bool early = std::ranges::find(face.stay, a) != face.stay.end();
       if (was || early == late) continue;
@@ -185,6 +185,8 @@ void compare_process(const ProcessConfig& now, const ProcessConfig& then,
   say("limits.interfaces", a.interfaces, b.interfaces);
   say("limits.routes", a.routes, b.routes);
   say("limits.route_groups", a.route_groups, b.route_groups);
+  say("limits.routes6", a.routes6, b.routes6);
+  say("limits.route_groups6", a.route_groups6, b.route_groups6);
   say("limits.next_hops", a.next_hops, b.next_hops);
   say("limits.neighbors", a.neighbors, b.neighbors);
   say("limits.tunnels", a.tunnels, b.tunnels);

@@ -22,10 +22,10 @@ std::string quoted(std::string_view text) {
   }
   return out + '"';
 }
-std::string quoted(proto::Ip4Prefix p) {
-  return quoted(p == proto::Ip4Prefix{} ? "default" : proto::to_string(p));
+std::string quoted(proto::IpPrefix p) {
+  return quoted(p == proto::IpPrefix{proto::Ip4Prefix{}} ? "default" : proto::to_string(p));
 }
-std::string address(std::uint32_t a) {
+std::string address(const core::IpAddress& a) {
   return quoted(proto::to_string(a));
 }
 template <class T>
@@ -62,11 +62,11 @@ private:
   void number(std::string_view key, const T& value, const T& otherwise) {
     if (value != otherwise) line(key, fmt::format("{}", value));
   }
-  void addresses(const std::vector<proto::Ip4Prefix>& all) {
+  void addresses(const std::vector<proto::IpPrefix>& all) {
     if (all.size() == 1) line("address", quoted(proto::to_string(all.front())));
     if (all.size() < 2) return;
     std::vector<std::string> texts;
-    for (const proto::Ip4Prefix& a : all) texts.push_back(proto::to_string(a));
+    for (const proto::IpPrefix& a : all) texts.push_back(proto::to_string(a));
     line("address", list(texts));
   }
 
@@ -96,6 +96,8 @@ void Writer::process() {
   number("interfaces", l.interfaces, u.interfaces);
   number("routes", l.routes, u.routes);
   number("route_groups", l.route_groups, u.route_groups);
+  number("routes6", l.routes6, u.routes6);
+  number("route_groups6", l.route_groups6, u.route_groups6);
   number("next_hops", l.next_hops, u.next_hops);
   number("neighbors", l.neighbors, u.neighbors);
   number("tunnels", l.tunnels, u.tunnels);

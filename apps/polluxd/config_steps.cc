@@ -9,13 +9,13 @@ namespace polluxd {
 namespace {
 using core::Done;
 using core::Expected;
-using proto::Ip4Prefix;
+using proto::IpPrefix;
 
 Expected<> without_value(const Expected<std::string>& made) {
   if (!made) return made.error();
   return Done{};
 }
-std::vector<Ip4Prefix> addresses_of(const Manager& m, const std::string& name) {
+std::vector<IpPrefix> addresses_of(const Manager& m, const std::string& name) {
   for (InterfaceInfo& i : m.interfaces())
     if (i.name == name) return std::move(i.addresses);
   return {};
@@ -25,7 +25,7 @@ std::vector<Ip4Prefix> addresses_of(const Manager& m, const std::string& name) {
 Expected<> make_tunnel(Manager& m, const TunnelConfig& t) {
   if (auto made = m.create_tunnel(t); !made) return made;
   Expected<> done = Done{};
-  for (const Ip4Prefix& a : t.addresses)
+  for (const IpPrefix& a : t.addresses)
     if (done) done = m.add_address(t.name, a);
   if (done && !t.up) done = m.set_up(t.name, false);
   if (!done) (void)m.destroy_tunnel(t.name);
@@ -74,13 +74,13 @@ void ConfigSteps::destroy(const InterfaceSpec& running) {
       [&m = m_, name = running.name] { return m.destroy_interface(name); },
       [&m = m_, running] { return without_value(m.create_interface(running)); });
 }
-void ConfigSteps::add_address(const std::string& name, Ip4Prefix address) {
+void ConfigSteps::add_address(const std::string& name, IpPrefix address) {
   step(
       fmt::format("interface {}: address {}", name, proto::to_string(address)),
       [=, &m = m_] { return m.add_address(name, address); },
       [=, &m = m_] { return m.delete_address(name, address); });
 }
-void ConfigSteps::delete_address(const std::string& name, Ip4Prefix address) {
+void ConfigSteps::delete_address(const std::string& name, IpPrefix address) {
   const std::string what =
       fmt::format("interface {}: delete address {}", name, proto::to_string(address));
   to_.push_back({what, place_, [=, &m = m_]() -> Expected<ConfigStepDone> {
@@ -95,7 +95,7 @@ void ConfigSteps::delete_address(const std::string& name, Ip4Prefix address) {
                                          nullptr};
                  }});
 }
-void ConfigSteps::order_addresses(const std::string& name, const std::vector<Ip4Prefix>& order) {
+void ConfigSteps::order_addresses(const std::string& name, const std::vector<IpPrefix>& order) {
   to_.push_back(
       {fmt::format("interface {}: order of addresses", name), place_,
        [=, &m = m_]() -> Expected<ConfigStepDone> {

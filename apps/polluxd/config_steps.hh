@@ -15,9 +15,9 @@ public:
 
   void create(const InterfaceSpec& spec);
   void destroy(const InterfaceSpec& running);
-  void add_address(const std::string& name, proto::Ip4Prefix address);
-  void delete_address(const std::string& name, proto::Ip4Prefix address);
-  void order_addresses(const std::string& name, const std::vector<proto::Ip4Prefix>& order);
+  void add_address(const std::string& name, proto::IpPrefix address);
+  void delete_address(const std::string& name, proto::IpPrefix address);
+  void order_addresses(const std::string& name, const std::vector<proto::IpPrefix>& order);
   void set_up(const std::string& name, bool up);
   void set_promiscuous(const std::string& name, bool on);
   void set_software_rss(const std::string& name, bool on);

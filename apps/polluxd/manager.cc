@@ -25,6 +25,13 @@ T or_throw(core::Expected<T> made) {
 
 constexpr std::uint64_t kSecond_us = 1'000'000;
 
+std::vector<proto::Ip4Prefix> ip4_addresses(const std::vector<proto::IpPrefix>& all) {
+  std::vector<proto::Ip4Prefix> ip4;
+  for (const proto::IpPrefix& a : all)
+    if (a.is_ip4()) ip4.push_back(a.ip4());
+  return ip4;
+}
+
 void add_sysctls(core::Sysctl& s) {
   s.add({"net.inet.ip.forwarding", "forward packets between interfaces (0 or 1)", 0, 1, 0});
   s.add({"net.inet.ip.ttl", "TTL of packets of our own", 1, 255, 64});
@@ -51,17 +58,18 @@ Manager::Impl::Impl(const Limits& l, Env e, DriverRegistry& d)
       drivers{d},
       handoff{env.shards},
       next_hops{l.next_hops, env.rcu},
-      fib{or_throw(proto::Fib4::create(env.fib_name.c_str(), {l.routes, l.route_groups}, env.rcu))},
-      routes{*fib},
-      neighbors{{.next_hops = next_hops,
-                 .routes = routes,
-                 .limit = l.neighbors,
-                 .link = [this](auto id, auto address) { return link_fields(id, address); },
-                 .request =
-                     [this](auto id, auto address, auto mac) {
-                       send_arp(id, link_fields(id, address).source, address, mac);
-                     },
-                 .packets = [this](auto id) { return next_hop_packets(id); }}},
+      fib4{or_throw(proto::Fib4::create(env.fib_name.c_str(),
+                                        {l.routes, l.route_groups, l.next_hops}, env.rcu))},
+      fib6{or_throw(proto::Fib6::create(env.fib_name.c_str(),
+                                        {l.routes6, l.route_groups6, l.next_hops}, env.rcu))},
+      routes{*fib4, *fib6},
+      neighbors{
+          {.next_hops = next_hops,
+           .routes = routes,
+           .limit = l.neighbors,
+           .link = [this](auto id, const auto& address) { return link_fields(id, address); },
+           .request = [this](auto id, const auto& address, auto mac) { solicit(id, address, mac); },
+           .packets = [this](auto id) { return next_hop_packets(id); }}},
       sas{or_throw(crypto::SaTable::create(l.sas, env.rcu))},
       managed(l.interfaces),
       tunnel_list(l.tunnels),
@@ -72,7 +80,7 @@ Manager::Impl::Impl(const Limits& l, Env e, DriverRegistry& d)
   add_sysctls(sysctl);
   master.interfaces.resize(l.interfaces);
   master.rx_queues.resize(env.shards.size());
-  master.ip4.fib = fib.get();
+  master.ip4.fib = fib4.get();
   master.ip4.next_hops = &next_hops;
   master.ip4.addresses.resize(l.interfaces);
   master.ipsec.sas = sas.get();
@@ -99,7 +107,7 @@ void Manager::Impl::publish() {
   master.ip4.sysctl.icmp_errors_per_s =
       static_cast<std::uint32_t>(sysctl.value("net.inet.icmp.errppslimit"));
   for (std::size_t id = 0; id < managed.size(); ++id)
-    master.ip4.addresses[id] = managed[id].addresses;
+    master.ip4.addresses[id] = ip4_addresses(managed[id].addresses);
   master.observation = observers.observation(master.interfaces);
   published->publish(std::make_unique<const StackConfig>(master));
 }
@@ -169,7 +177,7 @@ void Manager::Impl::handle(const core::Event& e) {
       last = now_us;
       core::log::warning("{}: {} is also used by {}", name_of(e.interface),
                          proto::to_string(e.address), proto::to_string(e.mac));
-      send_arp(e.interface, e.address, e.address, std::nullopt);
+      announce_once(e.interface, e.address);
       return;
     }
     case core::EventKind::EchoReply: {
@@ -186,14 +194,25 @@ void Manager::Impl::handle(const core::Event& e) {
 }
 
 /// Tells the link which address is at our MAC, twice (RFC 5227 section 2.3).
-void Manager::Impl::announce(core::InterfaceId id, std::uint32_t address) {
+void Manager::Impl::announce(core::InterfaceId id, const core::IpAddress& address) {
   announcements.push_back({id, address, 2, now_us});
+}
+
+void Manager::Impl::announce_once(core::InterfaceId id, const core::IpAddress& address) {
+  if (address.is_ip4()) send_arp(id, address.ip4(), address.ip4(), std::nullopt);
+}
+
+/// Asks for a neighbour: `to` it alone, or all.
+void Manager::Impl::solicit(core::InterfaceId id, const core::IpAddress& address,
+                            const std::optional<core::MacAddress>& to) {
+  const core::IpAddress source = link_fields(id, address).source;
+  if (address.is_ip4()) send_arp(id, source.is_ip4() ? source.ip4() : 0, address.ip4(), to);
 }
 
 void Manager::Impl::run_announcements() {
   std::erase_if(announcements, [&](Announcement& a) {
     if (now_us < a.next_us) return false;
-    send_arp(a.interface, a.address, a.address, std::nullopt);
+    announce_once(a.interface, a.address);
     a.next_us = now_us + 2 * kSecond_us;
     return --a.left == 0;
   });
@@ -225,14 +244,17 @@ bool Manager::Impl::hand_frame(core::InterfaceId id, rte_mbuf* m) {
   return false;
 }
 
-core::Expected<> Manager::ping(std::uint32_t dst, std::uint32_t source, std::uint16_t size,
-                               std::uint32_t timeout_ms,
+core::Expected<> Manager::ping(const core::IpAddress& dst, const core::IpAddress& source,
+                               std::uint16_t size, std::uint32_t timeout_ms,
                                std::function<void(const core::Expected<PingReply>&)> done) {
   constexpr std::size_t kMaxOutstanding = 1024;
   Impl& m = *impl_;
+  if (!dst.is_ip4())
+    return core::Error{core::Errc::Unsupported,
+                       fmt::format("{}: only IPv4 can be asked", proto::to_string(dst))};
   const RouteAnswer route = get_route(dst);
   const std::size_t length = proto::Ip4View::kMinHeaderLen + proto::Icmp4View::kHeaderLen + size;
-  const proto::NextHop& hop = m.next_hops[m.fib->lookup(dst)];
+  const proto::NextHop& hop = m.next_hops[m.fib4->lookup(dst.ip4())];
   const std::size_t room = m.limits.mbuf_size;
   const std::size_t mtu = hop.mtu != 0 ? hop.mtu : room;
   if (length > mtu || length > room)
@@ -258,8 +280,8 @@ core::Expected<> Manager::ping(std::uint32_t dst, std::uint32_t source, std::uin
   proto::emit(proto::Ip4Fields{.id = sequence,
                                .ttl = m.master.ip4.sysctl.ttl,
                                .protocol = proto::kProtocolIcmp,
-                               .src = source,
-                               .dst = dst},
+                               .src = source.is_ip4() ? source.ip4() : 0,
+                               .dst = dst.ip4()},
               bytes);
   if (!m.handoff.to_worker(0, {packet, core::kNoInterface, core::HandedPacket::Kind::Ip4})) {
     rte_pktmbuf_free(packet);
@@ -274,7 +296,7 @@ void Manager::Impl::run_pings() {
     const auto here = at++;
     if (now_us < here->second.deadline_us) continue;
     const auto done = std::move(here->second.done);
-    const std::uint32_t dst = here->second.dst;
+    const core::IpAddress dst = here->second.dst;
     pings.erase(here);
     done(core::Error{core::Errc::Timeout, fmt::format("no reply from {}", proto::to_string(dst))});
   }

@@ -28,7 +28,7 @@ struct InterfaceInfo {
   std::optional<bool> link;  ///< none: the kind has no link
   core::MacAddress mac{};
   std::uint16_t mtu = 0;
-  std::vector<proto::Ip4Prefix> addresses;
+  std::vector<proto::IpPrefix> addresses;
   std::uint16_t rx_queues = 0, tx_queues = 0;
   bool promiscuous = false;
   bool absent = false;             ///< its device has gone; it is looked for every few seconds
@@ -109,11 +109,11 @@ struct TunnelInfo {
 };
 /// Where a packet to an address would go.
 struct RouteAnswer {
-  proto::Ip4Prefix prefix;  ///< of the route that matches
+  proto::IpPrefix prefix{};  ///< of the route that matches
   proto::NextHopKind kind = proto::NextHopKind::NoRoute;
   std::string interface;
-  std::optional<std::uint32_t> gateway;
-  std::uint32_t source = 0;
+  std::optional<core::IpAddress> gateway;
+  core::IpAddress source{};
 };
 struct UseAgainstLimit {
   std::string table;
@@ -154,8 +154,8 @@ public:
   core::Expected<std::string> attach_interface(const InterfaceSpec& spec, const std::string& driver,
                                                OpenPort port);
   core::Expected<> destroy_interface(const std::string& name);
-  core::Expected<> add_address(const std::string& name, proto::Ip4Prefix address);
-  core::Expected<> delete_address(const std::string& name, proto::Ip4Prefix address);
+  core::Expected<> add_address(const std::string& name, proto::IpPrefix address);
+  core::Expected<> delete_address(const std::string& name, proto::IpPrefix address);
   core::Expected<> set_up(const std::string& name, bool up);
   core::Expected<> set_mtu(const std::string& name, std::uint16_t mtu);
   core::Expected<> set_promiscuous(const std::string& name, bool on);
@@ -183,13 +183,13 @@ public:
 
   // Routes.
   core::Expected<> add_route(const RouteSpec& spec);
-  core::Expected<> delete_route(proto::Ip4Prefix prefix);
+  core::Expected<> delete_route(proto::IpPrefix prefix);
   [[nodiscard]] std::vector<proto::RouteInfo> routes() const;
-  [[nodiscard]] RouteAnswer get_route(std::uint32_t dst) const;
+  [[nodiscard]] RouteAnswer get_route(const core::IpAddress& dst) const;
 
   // Neighbours.
   core::Expected<> add_neighbor(const NeighborSpec& spec);  ///< permanent
-  core::Expected<> delete_neighbor(const std::string& interface, std::uint32_t address);
+  core::Expected<> delete_neighbor(const std::string& interface, const core::IpAddress& address);
   [[nodiscard]] std::vector<proto::NeighborInfo> neighbors() const;
 
   // IPsec.
@@ -210,7 +210,7 @@ public:
   /// Puts an interface's addresses into another order: the first of a subnet is the source.
   /// @param order  all of them, each once. @return NotFound | Invalid.
   core::Expected<> order_addresses(const std::string& name,
-                                   const std::vector<proto::Ip4Prefix>& order);
+                                   const std::vector<proto::IpPrefix>& order);
   core::Expected<> set_selectors(const std::string& tunnel,
                                  const std::vector<crypto::Selector>& selectors);
   /// Takes an SA out of use so that it can be put back as it was, with its sequence number and its
@@ -238,7 +238,7 @@ public:
 
   // What needs no running manager; each request judges by it as well.
   /// Why no interface can have this address; empty: it can.
-  [[nodiscard]] static std::string bad_address(proto::Ip4Prefix address);
+  [[nodiscard]] static std::string bad_address(const proto::IpPrefix& address);
   static core::Expected<> check_tunnel(const crypto::TunnelSpec& spec);
   /// @param options  all that the driver declares.
   static core::Expected<> check_vlan(const std::vector<pollux_option_value>& options);
@@ -258,8 +258,8 @@ public:
   /// Sends one echo request from the stack; `done` is called from poll() with the reply or, after
   /// `timeout_ms`, with Timeout. `source` 0: chosen by the route.
   /// @return Invalid: size beyond what one packet carries | Full: too many outstanding.
-  core::Expected<> ping(std::uint32_t dst, std::uint32_t source, std::uint16_t size,
-                        std::uint32_t timeout_ms,
+  core::Expected<> ping(const core::IpAddress& dst, const core::IpAddress& source,
+                        std::uint16_t size, std::uint32_t timeout_ms,
                         std::function<void(const core::Expected<PingReply>&)> done);
 
   // Watching packets. What is recorded is given to the sink from poll().

@@ -110,13 +110,13 @@ Config Manager::configuration() const {
 
 /// @pre `order` has the interface's addresses, each once.
 core::Expected<> Manager::order_addresses(const std::string& name,
-                                          const std::vector<proto::Ip4Prefix>& order) {
+                                          const std::vector<proto::IpPrefix>& order) {
   Impl& m = *impl_;
   const auto id = m.find(name);
   if (!id) return id.error();
   Impl::ManagedInterface& i = m.managed[*id];
   std::vector<proto::NextHopId> connected;
-  for (const proto::Ip4Prefix& a : order) {
+  for (const proto::IpPrefix& a : order) {
     const auto at = std::ranges::find(i.addresses, a);
     if (at == i.addresses.end())
       return Error{Errc::NotFound, fmt::format("{} has no address {}", name, proto::to_string(a))};

@@ -30,7 +30,7 @@ struct Manager::Impl {
     std::uint32_t retries = 0;
     core::InterfaceId parent = core::kNoInterface;  ///< of Kind::Vlan
     std::uint16_t vlan_id = 0, vlan_tpid = 0;
-    std::vector<proto::Ip4Prefix> addresses;
+    std::vector<proto::IpPrefix> addresses;
     std::vector<proto::NextHopId> connected;  ///< Glean, beside each address; 0 where none
     proto::NextHopId local = 0, broadcast = 0;
     InterfaceTotals base;  ///< counters of whoever had the id before
@@ -43,12 +43,12 @@ struct Manager::Impl {
   };
   struct Ping {
     std::uint64_t sent_us, deadline_us;
-    std::uint32_t dst;
+    core::IpAddress dst;
     std::function<void(const core::Expected<PingReply>&)> done;
   };
   struct Announcement {
     core::InterfaceId interface;
-    std::uint32_t address;
+    core::IpAddress address;
     std::uint32_t left;
     std::uint64_t next_us;
   };
@@ -58,8 +58,11 @@ struct Manager::Impl {
   void count_events(std::uint64_t now);
   void handle(const core::Event& e);
   void run_announcements();
+  void announce_once(core::InterfaceId id, const core::IpAddress& address);
+  void solicit(core::InterfaceId id, const core::IpAddress& address,
+               const std::optional<core::MacAddress>& to);
   void run_pings();
-  void announce(core::InterfaceId id, std::uint32_t address);
+  void announce(core::InterfaceId id, const core::IpAddress& address);
   void send_arp(core::InterfaceId id, std::uint32_t sender, std::uint32_t target,
                 std::optional<core::MacAddress> to);
   bool hand_frame(core::InterfaceId id, rte_mbuf* m);
@@ -70,9 +73,9 @@ struct Manager::Impl {
   core::Expected<core::InterfaceId> free_slot() const;
   core::Expected<std::string> choose_name(const std::string& wanted,
                                           const std::string& prefix) const;
-  core::Expected<> add_address(core::InterfaceId id, proto::Ip4Prefix address);
+  core::Expected<> add_address(core::InterfaceId id, proto::IpPrefix address);
   void remove_address(core::InterfaceId id, std::size_t index);
-  void pass_on(proto::Ip4Prefix prefix, core::InterfaceId from,
+  void pass_on(proto::IpPrefix prefix, core::InterfaceId from,
                const std::function<proto::NextHopId(core::InterfaceId, std::size_t)>& next_hop_of);
   core::Expected<std::string> finish_interface(core::InterfaceId id, const InterfaceSpec& spec);
   void destroy(core::InterfaceId id);
@@ -80,9 +83,10 @@ struct Manager::Impl {
   [[nodiscard]] bool is_absent(core::InterfaceId id) const { return managed[id].retry_at_us != 0; }
   core::Expected<> make_base_next_hops(core::InterfaceId id);
   void link_changed(core::InterfaceId id);
-  [[nodiscard]] proto::NextHopFields link_fields(core::InterfaceId id, std::uint32_t address) const;
-  [[nodiscard]] std::optional<proto::Ip4Prefix> subnet_of(core::InterfaceId id,
-                                                          std::uint32_t address) const;
+  [[nodiscard]] proto::NextHopFields link_fields(core::InterfaceId id,
+                                                 const core::IpAddress& address) const;
+  [[nodiscard]] std::optional<proto::IpPrefix> subnet_of(core::InterfaceId id,
+                                                         const core::IpAddress& address) const;
 
   // manager_port.cc
   core::Expected<OpenPort> open_port(const InterfaceSpec& spec,
@@ -144,7 +148,7 @@ struct Manager::Impl {
     const auto kind = master.interfaces[id].kind;
     return kind == core::Interface::Kind::Ethernet || kind == core::Interface::Kind::Vlan;
   }
-  [[nodiscard]] bool is_ours(std::uint32_t address) const;
+  [[nodiscard]] bool is_ours(const core::IpAddress& address) const;
   [[nodiscard]] const std::string& name_of(core::InterfaceId id) const {
     static const std::string none;
     return id < master.interfaces.size() ? master.interfaces[id].name : none;
@@ -156,7 +160,8 @@ struct Manager::Impl {
   DriverRegistry& drivers;
   Handoff handoff;
   proto::NextHopTable next_hops;
-  std::unique_ptr<proto::Fib4> fib;
+  std::unique_ptr<proto::Fib4> fib4;
+  std::unique_ptr<proto::Fib6> fib6;
   proto::RouteTable routes;
   proto::NeighborTable neighbors;
   std::unique_ptr<crypto::SaTable> sas;
@@ -174,7 +179,7 @@ struct Manager::Impl {
   std::map<std::uint16_t, Ping> pings;  ///< by ICMP sequence number
   std::uint16_t ping_id = 0, ping_sequence = 0;
   std::uint64_t now_us = 0;
-  std::map<std::uint32_t, std::uint64_t> defended_us;  ///< address conflicts, by address
+  std::map<core::IpAddress, std::uint64_t> defended_us;  ///< address conflicts, by address
   struct LoadBase {
     std::uint64_t busy = 0, idle = 0, sleep = 0;
   };

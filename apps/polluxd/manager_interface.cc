@@ -13,7 +13,7 @@ namespace {
 using core::Errc;
 using core::Error;
 using core::Interface;
-using proto::Ip4Prefix;
+using proto::IpPrefix;
 using proto::NextHopKind;
 using proto::RouteOrigin;
 
@@ -27,12 +27,25 @@ bool valid_name(const std::string& name) {
                   c == '_' || c == '-' || c == '.';
          });
 }
+/// The broadcast address of an address's subnet, where it has one.
+std::optional<IpPrefix> broadcast_of(const IpPrefix& address) {
+  if (!address.is_ip4() || address.length > 30) return std::nullopt;
+  return IpPrefix::host(address.ip4().broadcast());
+}
 }  // namespace
 
-std::string Manager::bad_address(Ip4Prefix p) {
+std::string Manager::bad_address(const IpPrefix& prefix) {
+  if (prefix.length == 0) return "has a prefix length of 0";
+  if (!prefix.is_ip4()) {
+    const auto& bytes = prefix.address.bytes();
+    if (bytes[0] == 0 || bytes[0] == 0xff) return "is loopback, multicast or reserved";
+    // RFC 4291 section 2.6.1: the subnet-router anycast address; RFC 6164 exempts /127.
+    if (prefix.length < 127 && prefix == prefix.network()) return "is the address of the subnet";
+    return {};
+  }
+  const proto::Ip4Prefix p = prefix.ip4();
   const std::uint32_t net = p.address >> 24;
   if (net == 0 || net == 127 || net >= 224) return "is loopback, multicast, reserved or in 0/8";
-  if (p.length == 0) return "has a prefix length of 0";
   if (p.length <= 30 && p.address == p.network().address) return "is the address of the subnet";
   if (p.length <= 30 && p.address == p.broadcast()) return "is the broadcast address of the subnet";
   return {};
@@ -122,7 +135,7 @@ core::Expected<std::string> Manager::attach_interface(const InterfaceSpec& spec,
 core::Expected<std::string> Manager::Impl::finish_interface(core::InterfaceId id,
                                                             const InterfaceSpec& spec) {
   core::Expected<> done = make_base_next_hops(id);
-  for (const Ip4Prefix& a : spec.addresses)
+  for (const IpPrefix& a : spec.addresses)
     if (done) done = add_address(id, a);
   if (!done) {
     const Error& why = done.error();
@@ -175,7 +188,7 @@ void Manager::Impl::destroy(core::InterfaceId id) {
 void Manager::Impl::remove_interface(core::InterfaceId id) {
   remove_stranded_routes(id, /*all=*/true);
   while (!managed[id].addresses.empty()) remove_address(id, managed[id].addresses.size() - 1);
-  neighbors.remove_unless(id, [](std::uint32_t) { return false; });
+  neighbors.remove_unless(id, [](const auto&) { return false; });
   std::erase_if(announcements, [&](const Announcement& a) { return a.interface == id; });
   std::erase_if(pins, [&](const Pin& p) { return p.queue.interface == id; });
 
@@ -196,7 +209,7 @@ void Manager::Impl::remove_interface(core::InterfaceId id) {
   }
 }
 
-core::Expected<> Manager::add_address(const std::string& name, Ip4Prefix address) {
+core::Expected<> Manager::add_address(const std::string& name, IpPrefix address) {
   const auto id = impl_->find(name);
   if (!id) return id.error();
   auto added = impl_->add_address(*id, address);
@@ -208,11 +221,11 @@ core::Expected<> Manager::add_address(const std::string& name, Ip4Prefix address
   return added;
 }
 
-core::Expected<> Manager::Impl::add_address(core::InterfaceId id, Ip4Prefix address) {
+core::Expected<> Manager::Impl::add_address(core::InterfaceId id, IpPrefix address) {
   if (const std::string why = bad_address(address); !why.empty())
     return Error{Errc::Invalid, fmt::format("{} {}", proto::to_string(address), why)};
   for (std::size_t other = 0; other < managed.size(); ++other)
-    for (const Ip4Prefix& a : managed[other].addresses)
+    for (const IpPrefix& a : managed[other].addresses)
       if (a.address == address.address)
         return Error{Errc::Exists,
                      fmt::format("{} is already an address of {}", proto::to_string(a.address),
@@ -222,7 +235,7 @@ core::Expected<> Manager::Impl::add_address(core::InterfaceId id, Ip4Prefix addr
   const bool tunnel = face.kind == Interface::Kind::Tunnel;
 
   proto::NextHopId connected = 0;
-  if (!tunnel && address.length < 32) {
+  if (!tunnel && !address.is_host()) {
     proto::NextHopFields glean = link_fields(id, address.address);
     glean.kind = NextHopKind::Glean;
     glean.source = address.address;
@@ -236,20 +249,20 @@ core::Expected<> Manager::Impl::add_address(core::InterfaceId id, Ip4Prefix addr
       tunnel ? tunnel_list[static_cast<std::size_t>(*find_tunnel(face.name))].next_hop : connected;
 
   // All or nothing: each step knows how to be taken back.
-  std::vector<std::pair<Ip4Prefix, RouteOrigin>> made;
-  const auto add = [&](Ip4Prefix p, RouteOrigin origin, proto::NextHopId nh) -> core::Expected<> {
+  std::vector<std::pair<IpPrefix, RouteOrigin>> made;
+  const auto add = [&](const IpPrefix& p, RouteOrigin origin,
+                       proto::NextHopId nh) -> core::Expected<> {
     auto added = routes.add(p, origin, {nh, id, std::nullopt});
     if (added) made.emplace_back(p, origin);
     return added;
   };
-  core::Expected<> done = add({address.address, 32}, RouteOrigin::Local, i.local);
+  core::Expected<> done = add(IpPrefix::host(address.address), RouteOrigin::Local, i.local);
   // A second address in the same subnet finds the subnet's route there: that is no error.
-  if (done && address.length < 32 && routes.find(address, RouteOrigin::Connected) == nullptr)
+  if (done && !address.is_host() && routes.find(address, RouteOrigin::Connected) == nullptr)
     done = add(address, RouteOrigin::Connected, to_subnet);
-  const Ip4Prefix broadcast{address.broadcast(), 32};
-  if (done && address.length <= 30 && !tunnel &&
-      routes.find(broadcast, RouteOrigin::Connected) == nullptr)
-    done = add(broadcast, RouteOrigin::Connected, i.broadcast);
+  const std::optional<IpPrefix> broadcast = broadcast_of(address);
+  if (done && broadcast && !tunnel && routes.find(*broadcast, RouteOrigin::Connected) == nullptr)
+    done = add(*broadcast, RouteOrigin::Connected, i.broadcast);
   if (!done) {
     for (const auto& [p, origin] : made) (void)routes.remove(p, origin);
     if (connected != 0) next_hops.release(connected);
@@ -261,7 +274,7 @@ core::Expected<> Manager::Impl::add_address(core::InterfaceId id, Ip4Prefix addr
   return done;
 }
 
-core::Expected<> Manager::delete_address(const std::string& name, Ip4Prefix address) {
+core::Expected<> Manager::delete_address(const std::string& name, IpPrefix address) {
   const auto id = impl_->find(name);
   if (!id) return id.error();
   auto& addresses = impl_->managed[*id].addresses;
@@ -278,7 +291,7 @@ core::Expected<> Manager::delete_address(const std::string& name, Ip4Prefix addr
 
 void Manager::Impl::remove_address(core::InterfaceId id, std::size_t index) {
   ManagedInterface& i = managed[id];
-  const Ip4Prefix address = i.addresses[index];
+  const IpPrefix address = i.addresses[index];
   const proto::NextHopId connected = i.connected[index];
   i.addresses.erase(i.addresses.begin() + static_cast<std::ptrdiff_t>(index));
   i.connected.erase(i.connected.begin() + static_cast<std::ptrdiff_t>(index));
@@ -286,23 +299,23 @@ void Manager::Impl::remove_address(core::InterfaceId id, std::size_t index) {
     return a.interface == id && a.address == address.address;
   });
   remove_stranded_routes(id, /*all=*/false);
-  neighbors.remove_unless(id, [&](std::uint32_t a) { return subnet_of(id, a).has_value(); });
+  neighbors.remove_unless(id,
+                          [&](const core::IpAddress& a) { return subnet_of(id, a).has_value(); });
 
-  (void)routes.remove({address.address, 32}, RouteOrigin::Local);
+  (void)routes.remove(IpPrefix::host(address.address), RouteOrigin::Local);
   const proto::Route* route = routes.find(address, RouteOrigin::Connected);
-  if (address.length < 32 && route != nullptr && route->interface == id &&
+  if (!address.is_host() && route != nullptr && route->interface == id &&
       (connected == 0 || route->next_hop == connected))
     pass_on(address.network(), id, [&](core::InterfaceId other, std::size_t n) -> proto::NextHopId {
       if (managed[other].addresses[n].network() != address.network()) return 0;
       return is_tunnel(other) ? tunnel_list[*find_tunnel(name_of(other))].next_hop
                               : managed[other].connected[n];
     });
-  const Ip4Prefix broadcast{address.broadcast(), 32};
-  route = routes.find(broadcast, RouteOrigin::Connected);
-  if (address.length <= 30 && route != nullptr && route->interface == id)
-    pass_on(broadcast, id, [&](core::InterfaceId other, std::size_t n) -> proto::NextHopId {
-      const Ip4Prefix& a = managed[other].addresses[n];
-      const bool same = a.length <= 30 && a.broadcast() == address.broadcast();
+  const std::optional<IpPrefix> broadcast = broadcast_of(address);
+  route = broadcast ? routes.find(*broadcast, RouteOrigin::Connected) : nullptr;
+  if (route != nullptr && route->interface == id)
+    pass_on(*broadcast, id, [&](core::InterfaceId other, std::size_t n) -> proto::NextHopId {
+      const bool same = broadcast_of(managed[other].addresses[n]) == broadcast;
       return same && !is_tunnel(other) ? managed[other].broadcast : proto::NextHopId{0};
     });
   if (connected != 0) next_hops.release(connected);
@@ -311,7 +324,7 @@ void Manager::Impl::remove_address(core::InterfaceId id, std::size_t index) {
 /// Takes a route of a subnet away from `from`. Another address that makes the same one gets it, on
 /// that interface or else on any: `next_hop_of(interface, index of the address)` is not 0 for it.
 void Manager::Impl::pass_on(
-    Ip4Prefix prefix, core::InterfaceId from,
+    IpPrefix prefix, core::InterfaceId from,
     const std::function<proto::NextHopId(core::InterfaceId, std::size_t)>& next_hop_of) {
   (void)routes.remove(prefix, RouteOrigin::Connected);
   std::vector<core::InterfaceId> order{from};
@@ -339,7 +352,7 @@ core::Expected<> Manager::set_up(const std::string& name, bool up) {
   core::log::info("{}: {}", name, up ? "up" : "down");
   m.tell(up ? ManagerEvent::Kind::InterfaceUp : ManagerEvent::Kind::InterfaceDown, name);
   if (up)
-    for (const Ip4Prefix& a : managed.addresses) m.announce(*id, a.address);
+    for (const IpPrefix& a : managed.addresses) m.announce(*id, a.address);
   return core::Done{};
 }
 
@@ -416,16 +429,21 @@ void Manager::Impl::link_changed(core::InterfaceId id) {
   refresh_tunnels();
 }
 
-proto::NextHopFields Manager::Impl::link_fields(core::InterfaceId id, std::uint32_t address) const {
+proto::NextHopFields Manager::Impl::link_fields(core::InterfaceId id,
+                                                const core::IpAddress& address) const {
   const Interface& i = master.interfaces[id];
   const auto& addresses = managed[id].addresses;
   const auto subnet = subnet_of(id, address);
-  const std::uint32_t source = subnet              ? subnet->address
-                               : addresses.empty() ? 0
-                                                   : addresses.front().address;
+  const auto first = std::find_if(addresses.begin(), addresses.end(), [&](const IpPrefix& a) {
+    return a.is_ip4() == address.is_ip4();
+  });
+  const core::IpAddress source = subnet                     ? subnet->address
+                                 : first != addresses.end() ? first->address
+                                                            : core::IpAddress{};
   return {.kind = NextHopKind::NoRoute,
           .interface = id,
           .mtu = i.mtu,
+          .ether_type = address.is_ip4() ? proto::kEtherTypeIp4 : proto::kEtherTypeIp6,
           .gateway = address,
           .source = source,
           .src_mac = i.mac,
@@ -433,13 +451,13 @@ proto::NextHopFields Manager::Impl::link_fields(core::InterfaceId id, std::uint3
           .encapsulation = i.encapsulation};
 }
 
-bool Manager::Impl::is_ours(std::uint32_t address) const {
-  return routes.find({address, 32}, RouteOrigin::Local) != nullptr;
+bool Manager::Impl::is_ours(const core::IpAddress& address) const {
+  return routes.find(IpPrefix::host(address), RouteOrigin::Local) != nullptr;
 }
 
-std::optional<Ip4Prefix> Manager::Impl::subnet_of(core::InterfaceId id,
-                                                  std::uint32_t address) const {
-  for (const Ip4Prefix& a : managed[id].addresses)
+std::optional<IpPrefix> Manager::Impl::subnet_of(core::InterfaceId id,
+                                                 const core::IpAddress& address) const {
+  for (const IpPrefix& a : managed[id].addresses)
     if (a.contains(address)) return a;
   return std::nullopt;
 }

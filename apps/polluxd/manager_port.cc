@@ -267,7 +267,7 @@ void Manager::Impl::poll_devices() {
     core::log::info("{}: link {}", name_of(id), up ? "up" : "down");
     tell(up ? ManagerEvent::Kind::LinkUp : ManagerEvent::Kind::LinkDown, name_of(id));
     if (up)  // another switch port, perhaps: it learns where we are
-      for (const proto::Ip4Prefix& a : m.addresses) announce(id, a.address);
+      for (const proto::IpPrefix& a : m.addresses) announce(id, a.address);
   }
 }
 
@@ -300,7 +300,7 @@ void Manager::Impl::look_for_device(core::InterfaceId id) {
   follow_parent(id);
   core::log::info("{}: {} is back", name_of(id), m.port.port.device);
   tell(ManagerEvent::Kind::DeviceBack, name_of(id), m.port.port.device);
-  for (const proto::Ip4Prefix& a : m.addresses) announce(id, a.address);
+  for (const proto::IpPrefix& a : m.addresses) announce(id, a.address);
 }
 
 void Manager::on_event(std::function<void(const ManagerEvent&)> listener) {

@@ -9,7 +9,7 @@ namespace {
 using core::Errc;
 using core::Error;
 using core::Interface;
-using proto::Ip4Prefix;
+using proto::IpPrefix;
 using proto::NextHopKind;
 using proto::RouteOrigin;
 }  // namespace
@@ -24,7 +24,7 @@ void Manager::Impl::add_builtin_routes() {
   const proto::NextHopId martian = next_hop(NextHopKind::Martian);
   const proto::NextHopId multicast = next_hop(NextHopKind::Multicast);
   const proto::NextHopId broadcast = next_hop(NextHopKind::Broadcast);
-  const std::pair<Ip4Prefix, proto::NextHopId> builtin[] = {
+  const std::pair<proto::Ip4Prefix, proto::NextHopId> builtin[] = {
       {{0x00000000, 8}, martian},    // "this network"
       {{0x7f000000, 8}, martian},    // loopback
       {{0xe0000000, 4}, multicast},  // class D
@@ -97,7 +97,7 @@ core::Expected<> Manager::add_route(const RouteSpec& spec) {
   return added;
 }
 
-core::Expected<> Manager::delete_route(Ip4Prefix prefix) {
+core::Expected<> Manager::delete_route(IpPrefix prefix) {
   const auto gone = impl_->routes.remove(prefix, RouteOrigin::Static);
   if (!gone) return gone.error();
   impl_->let_go(*gone);
@@ -146,7 +146,7 @@ std::vector<proto::RouteInfo> Manager::routes() const {
   return all;
 }
 
-RouteAnswer Manager::get_route(std::uint32_t dst) const {
+RouteAnswer Manager::get_route(const core::IpAddress& dst) const {
   const auto match = impl_->routes.lookup(dst);
   if (!match) return {};
   const proto::NextHop& hop = impl_->next_hops[match->route.next_hop];
@@ -172,7 +172,8 @@ core::Expected<> Manager::add_neighbor(const NeighborSpec& spec) {
   return impl_->neighbors.add_permanent(*id, spec.address, spec.mac, impl_->now_us);
 }
 
-core::Expected<> Manager::delete_neighbor(const std::string& interface, std::uint32_t address) {
+core::Expected<> Manager::delete_neighbor(const std::string& interface,
+                                          const core::IpAddress& address) {
   const auto id = impl_->find(interface);
   if (!id) return id.error();
   return impl_->neighbors.remove(*id, address);

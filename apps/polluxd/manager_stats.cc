@@ -89,7 +89,8 @@ std::vector<UseAgainstLimit> Manager::usage() const {
   }
   return {{"mbufs", mbufs, most},
           {"interfaces", interfaces, m.limits.interfaces},
-          {"routes", m.fib->used(), m.limits.routes},
+          {"routes", m.fib4->used(), m.limits.routes},
+          {"routes6", m.fib6->used(), m.limits.routes6},
           {"next_hops", m.next_hops.used(), m.limits.next_hops},
           {"neighbors", m.neighbors.used(), m.limits.neighbors},
           {"tunnels", tunnels, m.limits.tunnels},

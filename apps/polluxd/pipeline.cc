@@ -196,7 +196,7 @@ void held_path(Shard& s, const StackConfig& config) noexcept {
   core::NotedBurst<std::uint32_t> forward;
   Burst own;
   hold.review([&](const proto::HeldPacket& p) {
-    const auto& hop = (*config.ip4.next_hops)[config.ip4.fib->lookup(p.dst)];
+    const auto& hop = (*config.ip4.next_hops)[config.ip4.fib->lookup(p.dst.ip4())];
     if (proto::must_wait(hop.kind.load(std::memory_order_acquire))) {
       if (s.worker.now_us - p.since_us < kHoldLimit_us) return false;
       s.worker.drop(p.m, DropReason::NeighborFailed);
@@ -206,7 +206,7 @@ void held_path(Shard& s, const StackConfig& config) noexcept {
     if (p.own)
       own.push(p.m);
     else
-      forward.push(p.m, p.dst);
+      forward.push(p.m, p.dst.ip4());
     return true;
   });
   if (forward.size() + own.size() == Burst::kCapacity) hold.review_at_us = s.worker.now_us;

@@ -24,26 +24,42 @@ constexpr bool is_name_character(char c) noexcept {
 }
 }  // namespace
 
-core::Expected<std::uint32_t> parse_address(std::string_view text) {
+core::Expected<core::IpAddress> parse_address(std::string_view text) {
+  const auto address = proto::parse_ip(text);
+  if (!address) return bad(text, "an IP address", "a text like \"192.0.2.1\" or \"2001:db8::1\"");
+  return *address;
+}
+
+core::Expected<std::uint32_t> parse_ip4_address(std::string_view text) {
   const auto address = proto::parse_ip4(text);
   if (!address) return bad(text, "an IPv4 address", "four decimal octets like \"192.0.2.1\"");
   return *address;
 }
 
-core::Expected<proto::Ip4Prefix> parse_interface_address(std::string_view text) {
-  const auto prefix = proto::parse_ip4_prefix(text);
-  if (!prefix) return bad(text, "an address with a prefix length", "a text like \"192.0.2.1/24\"");
+core::Expected<proto::IpPrefix> parse_interface_address(std::string_view text) {
+  const auto prefix = proto::parse_ip_prefix(text);
+  if (!prefix)
+    return bad(text, "an address with a prefix length",
+               "a text like \"192.0.2.1/24\" or \"2001:db8::1/64\"");
   return *prefix;
 }
 
-core::Expected<proto::Ip4Prefix> parse_network(std::string_view text) {
-  if (text == "default") return proto::Ip4Prefix{};
-  const auto prefix = proto::parse_ip4_prefix(text);
-  if (!prefix) return bad(text, "an IPv4 prefix", "a text like \"192.0.2.0/24\" or \"default\"");
+core::Expected<proto::IpPrefix> parse_network(std::string_view text) {
+  if (text == "default") return proto::IpPrefix{proto::Ip4Prefix{}};
+  const auto prefix = proto::parse_ip_prefix(text);
+  if (!prefix)
+    return bad(text, "a prefix", "a text like \"192.0.2.0/24\", \"2001:db8::/32\" or \"default\"");
   if (*prefix != prefix->network())
     return bad(text, "a prefix: bits below its length are set",
                fmt::format("\"{}\"", proto::to_string(prefix->network())));
   return *prefix;
+}
+
+core::Expected<proto::Ip4Prefix> parse_ip4_network(std::string_view text) {
+  const auto prefix = parse_network(text);
+  if (!prefix) return prefix.error();
+  if (!prefix->is_ip4()) return bad(text, "an IPv4 prefix", "a text like \"192.0.2.0/24\"");
+  return prefix->ip4();
 }
 
 core::Expected<core::MacAddress> parse_mac_address(std::string_view text) {

@@ -11,11 +11,13 @@
 /// refusal is Invalid and reads "\"TEXT\" is not ..., expected ...": the caller says where it
 /// stood.
 namespace polluxd {
-[[nodiscard]] core::Expected<std::uint32_t> parse_address(std::string_view text);
-/// An address with the length of its subnet, "10.0.0.1/24".
-[[nodiscard]] core::Expected<proto::Ip4Prefix> parse_interface_address(std::string_view text);
-/// A prefix without bits below its length, "10.0.0.0/24"; "default" is 0.0.0.0/0.
-[[nodiscard]] core::Expected<proto::Ip4Prefix> parse_network(std::string_view text);
+[[nodiscard]] core::Expected<core::IpAddress> parse_address(std::string_view text);
+[[nodiscard]] core::Expected<std::uint32_t> parse_ip4_address(std::string_view text);
+/// An address with the length of its subnet, "10.0.0.1/24", "2001:db8::1/64".
+[[nodiscard]] core::Expected<proto::IpPrefix> parse_interface_address(std::string_view text);
+/// A prefix without bits below its length, "10.0.0.0/24", "2001:db8::/32"; "default" is 0.0.0.0/0.
+[[nodiscard]] core::Expected<proto::IpPrefix> parse_network(std::string_view text);
+[[nodiscard]] core::Expected<proto::Ip4Prefix> parse_ip4_network(std::string_view text);
 [[nodiscard]] core::Expected<core::MacAddress> parse_mac_address(std::string_view text);
 /// The name of an interface: a letter, then letters, digits, '.', '_', '-'; at most 15 characters.
 [[nodiscard]] core::Expected<std::string> parse_interface_name(std::string_view text);

@@ -9,7 +9,7 @@
 #include "core/mac_address.hh"
 #include "crypto/ipsec.hh"
 #include "crypto/sa.hh"
-#include "proto/wire/ip4_address.hh"
+#include "proto/wire/ip_address.hh"
 
 /// What the configuration file, the command line and the API ask the manager for: plain values,
 /// syntax checked, meaning not yet.
@@ -18,7 +18,7 @@ struct InterfaceSpec {
   std::string driver;  ///< unique part of a driver's name, or a path
   std::vector<std::pair<std::string, std::string>> options;  ///< without name=
   std::string name;                                          ///< empty: numbered by driver type
-  std::vector<proto::Ip4Prefix> addresses;
+  std::vector<proto::IpPrefix> addresses;
   std::uint16_t mtu = 0;  ///< bytes of IP packet; 0: the device's default
   bool up = true;
   bool promiscuous = false;
@@ -27,15 +27,15 @@ struct InterfaceSpec {
 
 struct RouteSpec {
   enum class Kind : std::uint8_t { Unicast, Blackhole, Prohibit };
-  proto::Ip4Prefix prefix;
+  proto::IpPrefix prefix{};
   Kind kind = Kind::Unicast;
-  std::optional<std::uint32_t> gateway;  ///< host order; Unicast needs this, `interface` or both
-  std::string interface;                 ///< a tunnel, or the link on which the gateway is
+  std::optional<core::IpAddress> gateway;  ///< Unicast needs this, `interface` or both
+  std::string interface;                   ///< a tunnel, or the link on which the gateway is
 };
 
 struct NeighborSpec {
   std::string interface;
-  std::uint32_t address = 0;  ///< host order
+  core::IpAddress address{};
   core::MacAddress mac{};
 };
 
@@ -46,7 +46,9 @@ struct Limits {
   std::uint32_t interfaces = 64;
   std::uint32_t routes = 4096;
   std::uint32_t route_groups = 256;  ///< /24s that hold a longer prefix (neighbours are /32s)
-  std::uint32_t next_hops = 1024;    ///< at most 32767
+  std::uint32_t routes6 = 4096;
+  std::uint32_t route_groups6 = 8192;  ///< blocks of 256 IPv6 entries: up to 13 a /128, 5 a /64
+  std::uint32_t next_hops = 1024;      ///< beyond 32767 each FIB takes 32 MiB more
   std::uint32_t neighbors = 512;
   std::uint32_t tunnels = 64;
   std::uint32_t sas = 256;
@@ -67,7 +69,7 @@ struct ProcessConfig {
 };
 
 struct TunnelConfig : crypto::TunnelSpec {
-  std::vector<proto::Ip4Prefix> addresses;
+  std::vector<proto::IpPrefix> addresses;
   bool up = true;
 };
 struct SaConfig : crypto::SaSpec {

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "proto/fib6.hh"
+
+#include <fmt/format.h>
+#include <rte_errno.h>
+#include <rte_rib6.h>
+
+namespace proto {
+namespace {
+/// Prefixes beyond the limit that are there for the time of one change only.
+constexpr std::uint32_t kSpare = 4;
+static_assert(sizeof(core::IpAddress) == RTE_FIB6_IPV6_ADDR_SIZE);
+}  // namespace
+
+core::Expected<std::unique_ptr<Fib6>> Fib6::create(const char* name, Limits limits,
+                                                   core::Rcu& rcu) {
+  if (limits.routes == 0 || limits.groups == 0)
+    return core::Error{core::Errc::Invalid,
+                       fmt::format("IPv6 route table for {} prefixes and {} groups: expected 1 or "
+                                   "more of each",
+                                   limits.routes, limits.groups)};
+  rte_fib6_conf conf{};
+  conf.type = RTE_FIB6_TRIE;
+  conf.default_nh = NextHopTable::kNoRoute;
+  conf.max_routes = static_cast<int>(limits.routes + kSpare);
+  conf.trie.nh_sz = limits.next_hops > kMaxNextHopsIn2Bytes ? RTE_FIB6_TRIE_4B : RTE_FIB6_TRIE_2B;
+  conf.trie.num_tbl8 = limits.groups;
+  rte_fib6* fib = rte_fib6_create(name, SOCKET_ID_ANY, &conf);
+  if (fib == nullptr)
+    return core::Error{rte_errno == EINVAL ? core::Errc::Invalid : core::Errc::Full,
+                       fmt::format("IPv6 route table for {} prefixes and {} groups: {}",
+                                   limits.routes, limits.groups, rte_strerror(rte_errno))};
+  // Where the CPU or the EAL forbids it the scalar one stays.
+  (void)rte_fib6_select_lookup(fib, RTE_FIB6_LOOKUP_TRIE_VECTOR_AVX512);
+  return std::unique_ptr<Fib6>{new Fib6{fib, limits, rcu}};
+}
+
+void Fib6::lookup(const core::IpAddress* dst, std::uint64_t* next_hop, unsigned n) const noexcept {
+  // rte_fib6 takes arrays of arrays, and says nothing of const; it only reads.
+  auto* const ips = reinterpret_cast<std::uint8_t(*)[RTE_FIB6_IPV6_ADDR_SIZE]>(  // NOLINT
+      const_cast<core::IpAddress*>(dst));                                        // NOLINT
+  rte_fib6_lookup_bulk(fib_.get(), ips, next_hop, static_cast<int>(n));
+}
+
+NextHopId Fib6::lookup(const core::IpAddress& dst) const noexcept {
+  std::uint64_t next_hop = 0;
+  lookup(&dst, &next_hop, 1);
+  return static_cast<NextHopId>(next_hop);
+}
+
+core::Expected<> Fib6::set(const IpPrefix& prefix, NextHopId next_hop) {
+  const IpPrefix p = prefix.network();
+  const std::uint8_t* const address = p.address.bytes().data();
+  const bool there =
+      rte_rib6_lookup_exact(rte_fib6_get_rib(fib_.get()), address, p.length) != nullptr;
+  if (!there && used_ == limits_.routes)
+    return core::Error{core::Errc::Full, fmt::format("IPv6 route table is full: {} of {} prefixes",
+                                                     used_, limits_.routes)};
+  wait_for_freed_groups();
+  if (const int rc = rte_fib6_add(fib_.get(), address, p.length, next_hop); rc != 0)
+    return core::Error{
+        core::Errc::Full,
+        rc == -ENOSPC
+            ? fmt::format("IPv6 route table is full: all {} groups of prefixes longer than /24 are "
+                          "used",
+                          limits_.groups)
+            : fmt::format("IPv6 route table refuses {}: {}", to_string(p), rte_strerror(-rc))};
+  if (there)
+    may_have_freed_ = true;  // equal entries of a group may have become one
+  else
+    ++used_;
+  return core::Done{};
+}
+
+void Fib6::remove(const IpPrefix& prefix) {
+  const IpPrefix p = prefix.network();
+  wait_for_freed_groups();
+  if (rte_fib6_delete(fib_.get(), p.address.bytes().data(), p.length) == 0) --used_;
+  may_have_freed_ = true;
+}
+
+// A group of 256 entries is given back at once and may be handed to the next prefix, while a worker
+// still reads it for the old one. A grace period before the next change keeps them apart.
+void Fib6::wait_for_freed_groups() noexcept {
+  if (!may_have_freed_) return;
+  rcu_.grace_period();
+  may_have_freed_ = false;
+}
+}  // namespace proto
