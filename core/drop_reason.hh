@@ -55,12 +55,61 @@ namespace core {
   X(Ip4FragmentForUs, "ip4", "fragment addressed to us, not reassembled")                        \
   X(Ip4NoProtocol, "ip4", "no handler for the Protocol field")                                   \
   X(Ip4OwnDestination, "ip4", "packet of ours to an address of ours: there is no loopback")      \
+  X(Ip4Spoofed, "ip4", "source is not reached by the input interface (uRPF)")                    \
+  X(Ip4OptionsRefused, "ip4", "options, and net.inet.ip.accept_options is off")                  \
+  X(FragmentBadLength, "fragment", "fragment that is not the last has no multiple of 8 bytes")\
+  X(FragmentTooLong, "fragment", "fragment reaches beyond 65,535 bytes")                         \
+  X(FragmentOverlap, "fragment", "fragment overlaps another: the datagram is given up")          \
+  X(FragmentTooMany, "fragment", "more fragments of one datagram than are kept")                 \
+  X(FragmentEvicted, "fragment", "datagram gave way to others: limits of reassembly reached")    \
+  X(FragmentTimeout, "fragment", "datagram not complete in time")                                \
+  X(FragmentNoRoom, "fragment", "no buffer for a fragment")                                      \
+  X(Ip6Truncated, "ip6", "packet ends inside the IPv6 header")                                   \
+  X(Ip6BadVersion, "ip6", "version field is not 6")                                              \
+  X(Ip6BadLength, "ip6", "Payload Length beyond the packet")                                     \
+  X(Ip6BadSource, "ip6", "source is multicast, loopback or IPv4-mapped")                         \
+  X(Ip6BadDestination, "ip6", "destination is unspecified, loopback or IPv4-mapped")\
+  X(Ip6LinkGroup, "ip6", "unicast packet in a link-layer group frame")                           \
+  X(Ip6NoRoute, "ip6", "no route to the destination")                                            \
+  X(Ip6Blackhole, "ip6", "blackhole route")                                                      \
+  X(Ip6Prohibited, "ip6", "reject route")                                                        \
+  X(Ip6Martian, "ip6", "destination that must not be forwarded")                                 \
+  X(Ip6Multicast, "ip6", "multicast group without a member")                                     \
+  X(Ip6NotForwarding, "ip6", "forwarding is switched off")                                       \
+  X(Ip6BeyondScope, "ip6", "link-local address would leave its link")                            \
+  X(Ip6HopLimitExpired, "ip6", "hop limit reached zero")                                         \
+  X(Ip6TooBig, "ip6", "larger than the next hop's MTU")                                          \
+  X(Ip6Spoofed, "ip6", "source is not reached by the input interface (uRPF)")                    \
+  X(Ip6BadExtension, "ip6", "extension header runs past the packet")                             \
+  X(Ip6TooManyExtensions, "ip6", "more extension headers or options than are read")              \
+  X(Ip6BadOption, "ip6", "option length runs past its header")                                   \
+  X(Ip6UnknownOption, "ip6", "unknown option whose action bits say discard")                     \
+  X(Ip6RoutingHeader, "ip6", "routing header with segments left")                                \
+  X(Ip6HopByHopPlace, "ip6", "hop-by-hop options elsewhere than first")                          \
+  X(Ip6NoNextHeader, "ip6", "next header 59: nothing follows")                                   \
+  X(Ip6UnknownNextHeader, "ip6", "no handler for the Next Header field")                         \
+  X(Ip6OwnDestination, "ip6", "packet of ours to an address of ours: there is no loopback")      \
   X(NeighborHoldFull, "neighbor", "too many packets wait for the neighbour")                     \
   X(NeighborFailed, "neighbor", "neighbour does not answer ARP")                                 \
   X(Icmp4Truncated, "icmp4", "message ends inside the ICMP header")                              \
   X(Icmp4BadChecksum, "icmp4", "ICMP checksum wrong")                                            \
   X(Icmp4UnknownType, "icmp4", "no handler for the ICMP type")                                   \
   X(Icmp4EchoToBroadcast, "icmp4", "echo request to a broadcast address")                        \
+  X(Icmp6Truncated, "icmp6", "message ends inside the ICMPv6 header")                            \
+  X(Icmp6BadChecksum, "icmp6", "ICMPv6 checksum wrong")                                          \
+  X(Icmp6UnknownType, "icmp6", "no handler for the ICMPv6 type")                                 \
+  X(NdBadHopLimit, "nd", "hop limit is not 255: it came across a router")                        \
+  X(NdBadCode, "nd", "code is not 0")                                                            \
+  X(NdTruncated, "nd", "message ends inside its fixed part")                                     \
+  X(NdBadOption, "nd", "option of length 0, or one that runs past the message")                  \
+  X(NdBadTarget, "nd", "target is a multicast address")                                          \
+  X(NdBadSource, "nd", "source address that the message may not have")                           \
+  X(NdBadDestination, "nd", "destination address that the message may not have")                 \
+  X(NdNotForUs, "nd", "solicitation for an address that is not ours")                            \
+  X(NdConflict, "nd", "another host uses one of our addresses")                                  \
+  X(NdNotRouter, "nd", "solicitation or redirect that only another kind of node takes")          \
+  X(NdRedirectOff, "nd", "redirects are switched off")                                           \
+  X(MldRefused, "nd", "listener message that is malformed or not from the link")                 \
   X(UdpTruncated, "udp", "datagram ends inside the UDP header")                                  \
   X(UdpBadLength, "udp", "Length below 8 or beyond the IP payload")                              \
   X(UdpNoPort, "udp", "nobody listens on the port")                                              \

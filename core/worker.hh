@@ -22,8 +22,9 @@ struct Observation;  // observation.hh
 /// A packet on its way to the thread that may go on with it.
 struct HandedPacket {
   enum class Kind : std::uint8_t {
-    Frame,     ///< a finished Ethernet frame for `interface`
-    Ip4,       ///< an IPv4 packet of our own, still to be routed
+    Frame,  ///< a finished Ethernet frame for `interface`
+    Ip4,    ///< an IPv4 packet of our own, still to be routed
+    Ip6,    ///< an IPv6 packet of our own, still to be routed; `interface` is the link of its scope
     Received,  ///< a frame as it arrived on `interface`, of a flow of the other worker
   };
   rte_mbuf* m = nullptr;

@@ -116,7 +116,7 @@ struct Chain {
 
   void run() noexcept {
     core::Worker& w = stack.shard().worker;
-    proto::Ip4Shard& ip4 = stack.shard().ip4;
+    proto::IpShard& ip4 = stack.shard().ip;
     const polluxd::StackConfig& config = stack.config();
     const core::Interface* lan = nullptr;
     for (const core::Interface& i : config.interfaces)

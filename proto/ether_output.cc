@@ -9,7 +9,7 @@
 namespace proto {
 namespace {
 /// Packets of one next hop, which follow each other in a burst: counted and queued together.
-void send_run(core::Worker& w, Ip4Shard& shard, const core::InterfaceTable& interfaces,
+void send_run(core::Worker& w, IpShard& shard, const core::InterfaceTable& interfaces,
               const NextHopTable& next_hops, const NextHop& hop,
               std::span<rte_mbuf* const> run) noexcept {
   std::uint64_t bytes = 0;
@@ -26,7 +26,7 @@ void send_run(core::Worker& w, Ip4Shard& shard, const core::InterfaceTable& inte
 }
 }  // namespace
 
-void ether_output(core::Worker& w, Ip4Shard& shard, const core::InterfaceTable& interfaces,
+void ether_output(core::Worker& w, IpShard& shard, const core::InterfaceTable& interfaces,
                   const NextHopTable& next_hops, RoutedBurst& in) noexcept {
   if (in.empty()) return;
   w.enter(core::Stage::EtherOutput, in.packets());

@@ -5,6 +5,8 @@
 #include <rte_errno.h>
 #include <rte_rib6.h>
 
+#include <string>
+
 namespace proto {
 namespace {
 /// Prefixes beyond the limit that are there for the time of one change only.
@@ -25,7 +27,9 @@ core::Expected<std::unique_ptr<Fib6>> Fib6::create(const char* name, Limits limi
   conf.max_routes = static_cast<int>(limits.routes + kSpare);
   conf.trie.nh_sz = limits.next_hops > kMaxNextHopsIn2Bytes ? RTE_FIB6_TRIE_4B : RTE_FIB6_TRIE_2B;
   conf.trie.num_tbl8 = limits.groups;
-  rte_fib6* fib = rte_fib6_create(name, SOCKET_ID_ANY, &conf);
+  // rte_rib and rte_rib6 call their memory pools alike.
+  const std::string own_name = fmt::format("{}.6", name);
+  rte_fib6* fib = rte_fib6_create(own_name.c_str(), SOCKET_ID_ANY, &conf);
   if (fib == nullptr)
     return core::Error{rte_errno == EINVAL ? core::Errc::Invalid : core::Errc::Full,
                        fmt::format("IPv6 route table for {} prefixes and {} groups: {}",

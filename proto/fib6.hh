@@ -20,7 +20,7 @@ public:
     std::uint32_t groups = 16384;  ///< blocks of 256 entries for prefixes longer than 24
     std::uint32_t next_hops = kMaxNextHopsIn2Bytes;  ///< decides how wide entries are
   };
-  /// @param name  unique among the process's IPv6 FIBs, at most 31 characters.
+  /// @param name  unique among the process's IPv6 FIBs, at most 20 characters.
   /// @return the table, or Full (no memory) | Invalid (limits out of range).
   static core::Expected<std::unique_ptr<Fib6>> create(const char* name, Limits limits,
                                                       core::Rcu& rcu);

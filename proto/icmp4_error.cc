@@ -22,7 +22,7 @@ bool may_tell(const Ip4View& ip) noexcept {
 }
 
 /// The error about `ip`, or null where no buffer is free.
-rte_mbuf* make_error(core::Worker& w, Ip4Shard& shard, const Ip4Config& config, const Ip4View& ip,
+rte_mbuf* make_error(core::Worker& w, IpShard& shard, const Ip4Config& config, const Ip4View& ip,
                      Bytes original, const Icmp4Cause& cause) noexcept {
   rte_mbuf* m = w.pool != nullptr ? rte_pktmbuf_alloc(w.pool) : nullptr;
   if (m == nullptr) return nullptr;
@@ -42,7 +42,7 @@ rte_mbuf* make_error(core::Worker& w, Ip4Shard& shard, const Ip4Config& config, 
 }
 }  // namespace
 
-void icmp4_error(core::Worker& w, Ip4Shard& shard, const Ip4Config& config,
+void icmp4_error(core::Worker& w, IpShard& shard, const Ip4Config& config,
                  core::NotedBurst<Icmp4Cause>& in, core::Burst& out) noexcept {
   if (in.empty()) return;
   w.enter(core::Stage::Icmp4Error, in.packets());
@@ -52,7 +52,7 @@ void icmp4_error(core::Worker& w, Ip4Shard& shard, const Ip4Config& config,
     const Icmp4Cause& cause = in.notes()[i];
     const Bytes original = core::front_bytes(*m);
     const auto ip = Ip4View::parse(original, m->pkt_len);
-    if (ip && may_tell(*ip) && shard.icmp_errors.take(w.now_us, config.sysctl.icmp_errors_per_s)) {
+    if (ip && may_tell(*ip) && shard.icmp4_errors.take(w.now_us, config.sysctl.icmp_errors_per_s)) {
       if (rte_mbuf* error = make_error(w, shard, config, *ip, original, cause)) {
         w.originated.add(1);
         out.push(error);

@@ -2,7 +2,7 @@
 #pragma once
 #include "core/worker.hh"
 #include "proto/ip4_config.hh"
-#include "proto/ip4_shard.hh"
+#include "proto/ip_shard.hh"
 
 namespace proto {
 /// Why a packet goes no further, and what its source is told.
@@ -18,6 +18,6 @@ struct Icmp4Cause {
 /// In:    data at a checked IPv4 header, unicast to us or through us.
 /// Out:   `out`: new packets of our own, source 0 (chosen by the route). The originals are dropped
 ///        with their reason, whether an error was sent or not.
-void icmp4_error(core::Worker& w, Ip4Shard& shard, const Ip4Config& config,
+void icmp4_error(core::Worker& w, IpShard& shard, const Ip4Config& config,
                  core::NotedBurst<Icmp4Cause>& in, core::Burst& out) noexcept;
 }  // namespace proto

@@ -24,7 +24,7 @@ void to_broadcast(core::Worker& w, const Ip4Arrival& arrival, const Lookup& l,
 }
 
 /// Everything but the three common kinds: the rarer ways, in one switch.
-void dispose(core::Worker& w, Ip4Shard& shard, const Ip4Config& config, const Ip4Arrival& arrival,
+void dispose(core::Worker& w, IpShard& shard, const Ip4Config& config, const Ip4Arrival& arrival,
              const Lookup& l, Ip4LookupNext& next) noexcept {
   using K = NextHopKind;
   constexpr std::uint8_t kUnreachable = Icmp4View::kUnreachable;
@@ -53,7 +53,7 @@ void dispose(core::Worker& w, Ip4Shard& shard, const Ip4Config& config, const Ip
 }
 }  // namespace
 
-void ip4_lookup(core::Worker& w, Ip4Shard& shard, const Ip4Config& config, Ip4Arrival arrival,
+void ip4_lookup(core::Worker& w, IpShard& shard, const Ip4Config& config, Ip4Arrival arrival,
                 core::NotedBurst<std::uint32_t>& in, Ip4LookupNext& next) noexcept {
   if (in.empty()) return;
   w.enter(core::Stage::Ip4Lookup, in.packets());

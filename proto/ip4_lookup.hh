@@ -3,7 +3,7 @@
 #include "core/worker.hh"
 #include "proto/icmp4_error.hh"
 #include "proto/ip4_config.hh"
-#include "proto/ip4_shard.hh"
+#include "proto/ip_shard.hh"
 
 namespace proto {
 /// Packets beside the next hop that they have been given.
@@ -30,7 +30,7 @@ struct Ip4Arrival {
 /// Out:   one burst of `next`, held for its neighbour, or dropped. `in` is empty.
 /// Drops: Ip4Blackhole, Ip4Martian, Ip4Multicast, Ip4DirectedBroadcast, Ip4LinkBroadcast,
 ///        Ip4NotForwarding, NeighborHoldFull.
-void ip4_lookup(core::Worker& w, Ip4Shard& shard, const Ip4Config& config, Ip4Arrival arrival,
+void ip4_lookup(core::Worker& w, IpShard& shard, const Ip4Config& config, Ip4Arrival arrival,
                 core::NotedBurst<std::uint32_t>& in, Ip4LookupNext& next) noexcept;
 
 /// True for the kinds under which a packet waits for the manager.

@@ -22,7 +22,7 @@ DropReason refusal(NextHopKind kind) noexcept {
 }
 }  // namespace
 
-void ip4_output(core::Worker& w, Ip4Shard& shard, const Ip4Config& config, core::Burst& in,
+void ip4_output(core::Worker& w, IpShard& shard, const Ip4Config& config, core::Burst& in,
                 Ip4OutputNext& next) noexcept {
   if (in.empty()) return;
   w.enter(core::Stage::Ip4Output, in.packets());

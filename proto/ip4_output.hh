@@ -16,6 +16,6 @@ struct Ip4OutputNext {
 /// Out:   one burst of `next`, held for its neighbour, or dropped: nobody is told. `in` is empty.
 /// Drops: Ip4NoRoute, Ip4Blackhole, Ip4Prohibited, Ip4Martian, Ip4Multicast, Ip4DirectedBroadcast,
 ///        Ip4OwnDestination, Ip4TooBig, NeighborFailed, NeighborHoldFull.
-void ip4_output(core::Worker& w, Ip4Shard& shard, const Ip4Config& config, core::Burst& in,
+void ip4_output(core::Worker& w, IpShard& shard, const Ip4Config& config, core::Burst& in,
                 Ip4OutputNext& next) noexcept;
 }  // namespace proto

@@ -83,6 +83,10 @@ Manager::Impl::Impl(const Limits& l, Env e, DriverRegistry& d)
   master.ip4.fib = fib4.get();
   master.ip4.next_hops = &next_hops;
   master.ip4.addresses.resize(l.interfaces);
+  master.ip6.fib = fib6.get();
+  master.ip6.next_hops = &next_hops;
+  master.ip6.addresses.resize(l.interfaces);
+  master.ip6.router.resize(l.interfaces);
   master.ipsec.sas = sas.get();
   master.ipsec.tunnels.resize(l.tunnels);
   ping_id = static_cast<std::uint16_t>(std::random_device{}());

@@ -123,7 +123,7 @@ void Manager::Impl::remove_stranded_routes(core::InterfaceId id, bool all) {
 
 std::uint64_t Manager::Impl::next_hop_packets(proto::NextHopId id) const {
   std::uint64_t packets = 0;
-  for (const Shard* s : env.shards) packets += s->ip4.next_hop[id].packets.read();
+  for (const Shard* s : env.shards) packets += s->ip.next_hop[id].packets.read();
   return packets;
 }
 
@@ -138,8 +138,8 @@ std::vector<proto::RouteInfo> Manager::routes() const {
                           .interface = match.route.interface,
                           .gateway = match.route.gateway};
     for (const Shard* s : m.env.shards) {
-      info.packets += s->ip4.next_hop[nh].packets.read();
-      info.bytes += s->ip4.next_hop[nh].bytes.read();
+      info.packets += s->ip.next_hop[nh].packets.read();
+      info.bytes += s->ip.next_hop[nh].bytes.read();
     }
     all.push_back(info);
   }

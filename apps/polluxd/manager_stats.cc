@@ -17,7 +17,7 @@ Totals Manager::totals() const {
     t.consumed += w.consumed.read();
     t.originated += w.originated.read();
     t.events_lost += w.events_lost.read();
-    t.held += s->ip4.hold.size();
+    t.held += s->ip.hold.size();
   }
   return t;
 }

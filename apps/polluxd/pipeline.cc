@@ -35,7 +35,7 @@ void enter_tunnels(Shard& s, const StackConfig& config, proto::RoutedBurst& rout
   const auto packets = routed.take();
   for (std::size_t i = 0; i < packets.size(); ++i) {
     const proto::NextHop& hop = *routed.notes()[i];
-    s.ip4.next_hop[config.ip4.next_hops->id_of(hop)].add(1, packets[i]->pkt_len);
+    s.ip.next_hop[config.ip4.next_hops->id_of(hop)].add(1, packets[i]->pkt_len);
     out.push(packets[i], hop.tunnel);
   }
 }
@@ -49,11 +49,11 @@ void output_path(Shard& s, const StackConfig& config, proto::RoutedBurst& ether,
   Burst sealed;
   crypto::esp_output(s.worker, s.esp, config.ipsec, inner, sealed);
   proto::Ip4OutputNext outer;
-  proto::ip4_output(s.worker, s.ip4, config.ip4, sealed, outer);
+  proto::ip4_output(s.worker, s.ip, config.ip4, sealed, outer);
   for (rte_mbuf* m : outer.tunnel.take()) s.worker.drop(m, DropReason::EspNested);
 
-  proto::ether_output(s.worker, s.ip4, config.interfaces, *config.ip4.next_hops, ether);
-  proto::ether_output(s.worker, s.ip4, config.interfaces, *config.ip4.next_hops, outer.ether);
+  proto::ether_output(s.worker, s.ip, config.interfaces, *config.ip4.next_hops, ether);
+  proto::ether_output(s.worker, s.ip, config.interfaces, *config.ip4.next_hops, outer.ether);
 }
 
 /// From a routed packet to the transmit buffers: packets in transit lose a hop, those that cannot
@@ -63,8 +63,8 @@ void forward_path(Shard& s, const StackConfig& config, proto::Ip4LookupNext& rou
   proto::Ip4OutputNext out;
   proto::ip4_forward(s.worker, routed.forward, out.ether, routed.refused);
   proto::ip4_forward(s.worker, routed.tunnel, out.tunnel, routed.refused);
-  proto::icmp4_error(s.worker, s.ip4, config.ip4, routed.refused, own);
-  proto::ip4_output(s.worker, s.ip4, config.ip4, own, out);
+  proto::icmp4_error(s.worker, s.ip, config.ip4, routed.refused, own);
+  proto::ip4_output(s.worker, s.ip, config.ip4, own, out);
   output_path(s, config, out.ether, out.tunnel);
 }
 }  // namespace
@@ -117,16 +117,16 @@ void input_path(Shard& s, const StackConfig& config, const core::Interface& in, 
   core::NotedBurst<std::uint32_t> checked;  // beside each packet: its destination
   proto::Ip4LookupNext routed;
   proto::ip4_input(w, in.rx_checksum, l2.ip4, checked);
-  proto::ip4_lookup(w, s.ip4, config.ip4, Ip4Arrival{in.id, false}, checked, routed);
+  proto::ip4_lookup(w, s.ip, config.ip4, Ip4Arrival{in.id, false}, checked, routed);
   proto::ip4_input(w, in.rx_checksum, l2.ip4_group, checked);
-  proto::ip4_lookup(w, s.ip4, config.ip4, Ip4Arrival{in.id, true}, checked, routed);
+  proto::ip4_lookup(w, s.ip, config.ip4, Ip4Arrival{in.id, true}, checked, routed);
 
   proto::Ip4LocalNext local;
   proto::ip4_local(w, routed.local, local, routed.refused);
   Burst inner;  // one level of tunnel: out of ESP, once more through IPv4
   crypto::esp_input(w, s.esp, config.ipsec, local.esp, inner);
   proto::ip4_input(w, /*trust_checksum=*/false, inner, checked);
-  proto::ip4_lookup(w, s.ip4, config.ip4, Ip4Arrival{}, checked, routed);
+  proto::ip4_lookup(w, s.ip, config.ip4, Ip4Arrival{}, checked, routed);
   proto::ip4_local(w, routed.local, local, routed.refused);
   w.drop_all(local.esp, DropReason::EspNested);
   proto::ip4_broadcast(w, routed.broadcast);
@@ -168,6 +168,7 @@ std::uint32_t handoff_path(Shard& s, const StackConfig& config) noexcept {
     for (const core::HandedPacket& p : std::span{handed}.first(n)) {
       switch (p.kind) {
         case core::HandedPacket::Kind::Ip4: own.push(p.m); break;
+        case core::HandedPacket::Kind::Ip6: w.drop(p.m, DropReason::Ip6NoRoute); break;
         case core::HandedPacket::Kind::Frame:
           proto::send_frames(w, config.interfaces, p.interface, {&p.m, 1});
           break;
@@ -186,7 +187,7 @@ std::uint32_t handoff_path(Shard& s, const StackConfig& config) noexcept {
 }
 
 void held_path(Shard& s, const StackConfig& config) noexcept {
-  proto::NeighborHold& hold = s.ip4.hold;
+  proto::NeighborHold& hold = s.ip.hold;
   const std::uint32_t generation = config.ip4.next_hops->generation();
   if (hold.empty()) return;
   if (hold.seen_generation == generation && s.worker.now_us < hold.review_at_us) return;
@@ -214,7 +215,7 @@ void held_path(Shard& s, const StackConfig& config) noexcept {
   if (!own.empty()) s.worker.enter(core::Stage::NeighborHold, own.packets());
   if (forward.empty() && own.empty()) return;
   proto::Ip4LookupNext routed;
-  proto::ip4_lookup(s.worker, s.ip4, config.ip4, Ip4Arrival{}, forward, routed);
+  proto::ip4_lookup(s.worker, s.ip, config.ip4, Ip4Arrival{}, forward, routed);
   // The address may have become ours while the packet waited.
   proto::Ip4LocalNext local;
   proto::ip4_local(s.worker, routed.local, local, routed.refused);

@@ -7,7 +7,8 @@
 #include "core/worker.hh"
 #include "crypto/ipsec.hh"
 #include "proto/ip4_config.hh"
-#include "proto/ip4_shard.hh"
+#include "proto/ip6_config.hh"
+#include "proto/ip_shard.hh"
 
 namespace polluxd {
 /// What the manager publishes: one slice per layer, each defined by that layer.
@@ -15,6 +16,7 @@ struct StackConfig {
   core::InterfaceTable interfaces;
   std::vector<std::vector<core::RxQueue>> rx_queues;  ///< by worker index
   proto::Ip4Config ip4;
+  proto::Ip6Config ip6;
   crypto::IpsecConfig ipsec;
   std::shared_ptr<const core::Observation> observation;  ///< null: nobody watches
 };
@@ -25,10 +27,10 @@ struct Shard {
     std::size_t interfaces, next_hops, sas;
   };
   Shard(std::uint16_t index, const Limits& limits, rte_mempool* pool)
-      : worker{index, limits.interfaces, pool}, ip4{limits.next_hops}, esp{limits.sas} {}
+      : worker{index, limits.interfaces, pool}, ip{limits.next_hops}, esp{limits.sas} {}
 
   core::Worker worker;
-  proto::Ip4Shard ip4;
+  proto::IpShard ip;
   crypto::EspShard esp;
 };
 

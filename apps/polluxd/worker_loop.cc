@@ -68,7 +68,7 @@ private:
 void drain(Shard& s, const StackConfig& config) noexcept {
   s.worker.observation = config.observation.get();
   while (handoff_path(s, config) != 0) {}
-  s.ip4.hold.review([&](const proto::HeldPacket& p) {
+  s.ip.hold.review([&](const proto::HeldPacket& p) {
     s.worker.drop(p.m, core::DropReason::WorkerStopping);
     return true;
   });

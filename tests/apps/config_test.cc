@@ -103,7 +103,7 @@ address = "10.0.0.1/31"
   const auto& wan = config.interfaces[0];
   EXPECT_EQ(wan.driver, "af_packet");
   EXPECT_EQ(wan.name, "wan0");
-  EXPECT_EQ(wan.addresses, (std::vector<proto::Ip4Prefix>{{0xc0000201, 24}, {0xc6336401, 25}}));
+  EXPECT_EQ(wan.addresses, (std::vector<proto::IpPrefix>{{0xc0000201, 24}, {0xc6336401, 25}}));
   EXPECT_EQ(wan.mtu, 1400u);
   EXPECT_FALSE(wan.up);
   EXPECT_EQ(wan.options, (std::vector<std::pair<std::string, std::string>>{{"iface", "veth0"},
@@ -112,7 +112,7 @@ address = "10.0.0.1/31"
   EXPECT_EQ(memif.name, "");
   EXPECT_EQ(memif.mtu, 0u);
   EXPECT_TRUE(memif.up);
-  EXPECT_EQ(memif.addresses, (std::vector<proto::Ip4Prefix>{{0x0a000001, 31}}));
+  EXPECT_EQ(memif.addresses, (std::vector<proto::IpPrefix>{{0x0a000001, 31}}));
 }
 
 TEST_F(ConfigFile, ReadsTunnelsAndAssociations) {
@@ -154,7 +154,7 @@ key_file = "keys/out.key"
   EXPECT_EQ(config.tunnels[0].selectors[0].local, (proto::Ip4Prefix{0x0a010000, 16}));
   EXPECT_EQ(config.tunnels[0].selectors[0].remote, (proto::Ip4Prefix{0x0a020000, 16}));
   ASSERT_EQ(config.tunnels.size(), 2u);
-  EXPECT_EQ(config.tunnels[0].addresses, (std::vector<proto::Ip4Prefix>{{0x0aff0001, 30}}));
+  EXPECT_EQ(config.tunnels[0].addresses, (std::vector<proto::IpPrefix>{{0x0aff0001, 30}}));
   EXPECT_TRUE(config.tunnels[1].addresses.empty());
   ASSERT_EQ(config.sas.size(), 2u);
   EXPECT_EQ(config.sas[0].spi, 0x1000u);
@@ -188,7 +188,7 @@ address = "192.0.2.254"
 mac = "02:00:00:00:00:FE"
 )");
   ASSERT_EQ(config.routes.size(), 4u);
-  EXPECT_EQ(config.routes[0].prefix, (proto::Ip4Prefix{0, 0}));
+  EXPECT_EQ(config.routes[0].prefix, (proto::IpPrefix{proto::Ip4Prefix{}}));
   EXPECT_EQ(config.routes[0].gateway, 0xc00002feu);
   EXPECT_EQ(config.routes[1].interface, "ipsec0");
   EXPECT_FALSE(config.routes[1].gateway);

@@ -15,8 +15,9 @@ std::string describe(const polluxd::Manager& m) {
     for (const auto& a : i.addresses) line("  address {}", proto::to_string(a));
   }
   for (const auto& r : m.routes())
-    line("route {} {} {} interface {} gateway {:x}", proto::to_string(r.prefix),
-         proto::to_string(r.origin), proto::to_string(r.kind), r.interface, r.gateway.value_or(0));
+    line("route {} {} {} interface {} gateway {}", proto::to_string(r.prefix),
+         proto::to_string(r.origin), proto::to_string(r.kind), r.interface,
+         proto::to_string(r.gateway.value_or(core::IpAddress{})));
   for (const auto& n : m.neighbors())
     line("neighbor {} {} {} {}", n.interface, proto::to_string(n.address), proto::to_string(n.mac),
          proto::to_string(n.state));

@@ -49,7 +49,7 @@ protected:
     return refusal(r.manager.create_tunnel(
         {.name = name, .local = local, .remote = remote, .mtu = mtu, .selectors = {}}));
   }
-  std::optional<Errc> attach(const char* name, std::vector<proto::Ip4Prefix> addresses) {
+  std::optional<Errc> attach(const char* name, std::vector<proto::IpPrefix> addresses) {
     polluxd::InterfaceSpec spec;
     spec.name = name;
     spec.addresses = std::move(addresses);

@@ -94,13 +94,13 @@ TEST_F(NeighborHoldTest, ReviewTakesSomeAndKeepsTheOrderOfTheRest) {
   for (std::uint32_t i = 0; i < 10; ++i) push(1, 1, i);
   std::vector<std::uint32_t> offered, left;
   hold_.review([&](const HeldPacket& p) {
-    offered.push_back(p.dst);
-    if (p.dst % 2 != 0) return false;
+    offered.push_back(p.dst.ip4());
+    if (p.dst.ip4() % 2 != 0) return false;
     rte_pktmbuf_free(p.m);
     return true;
   });
   hold_.review([&](const HeldPacket& p) {
-    left.push_back(p.dst);
+    left.push_back(p.dst.ip4());
     return false;
   });
   EXPECT_EQ(offered, (std::vector<std::uint32_t>{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}));

@@ -24,7 +24,7 @@ constexpr std::uint32_t kHost = 0xc0000209;  // 192.0.2.9
 
 /// Who was asked for, and whom: nobody's MAC means everybody.
 struct Asked {
-  std::uint32_t address;
+  core::IpAddress address;
   std::optional<MacAddress> to;
   friend bool operator==(const Asked&, const Asked&) = default;
 };
@@ -86,7 +86,9 @@ protected:
   proto::NextHopTable next_hops_{16, rcu_};
   std::unique_ptr<proto::Fib4> fib_ =
       std::move(*proto::Fib4::create("neighbor_test", {.routes = 64, .groups = 16}, rcu_));
-  proto::RouteTable routes_{*fib_};
+  std::unique_ptr<proto::Fib6> fib6_ =
+      std::move(*proto::Fib6::create("neighbor_test", {.routes = 64, .groups = 256}, rcu_));
+  proto::RouteTable routes_{*fib_, *fib6_};
   std::map<std::size_t, std::uint64_t> packets_;
   std::vector<Asked> asked_;
   std::uint64_t now_us_ = 0;
@@ -94,7 +96,7 @@ protected:
                         .routes = routes_,
                         .limit = kLimit,
                         .link =
-                            [](core::InterfaceId id, std::uint32_t address) {
+                            [](core::InterfaceId id, const core::IpAddress& address) {
                               return proto::NextHopFields{.interface = id,
                                                           .mtu = 1500,
                                                           .gateway = address,
@@ -102,7 +104,7 @@ protected:
                                                           .src_mac = mac(1)};
                             },
                         .request =
-                            [this](core::InterfaceId, std::uint32_t address, auto to) {
+                            [this](core::InterfaceId, const core::IpAddress& address, auto to) {
                               asked_.push_back({address, to});
                             },
                         .packets = [this](proto::NextHopId id) { return packets_[id]; }}};
@@ -389,9 +391,9 @@ TEST_F(NeighborTableTest, RemoveUnlessKeepsGatewaysAndWhatIsWanted) {
   ASSERT_TRUE(table_.use(kLink, ip("192.0.2.22")));
   wanted(ip("192.0.2.23"));
   wanted();
-  table_.remove_unless(kLink + 1, [](std::uint32_t) { return false; });
+  table_.remove_unless(kLink + 1, [](const auto&) { return false; });
   EXPECT_EQ(table_.used(), 3u);
-  table_.remove_unless(kLink, [](std::uint32_t a) { return a == kHost; });
+  table_.remove_unless(kLink, [](const core::IpAddress& a) { return a == kHost; });
   EXPECT_EQ(state(ip("192.0.2.22")), NeighborState::Idle);
   EXPECT_EQ(state(ip("192.0.2.23")), std::nullopt);
   EXPECT_EQ(state(), NeighborState::Incomplete);

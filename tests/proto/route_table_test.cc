@@ -25,7 +25,9 @@ protected:
     routes_.reset();
     fib_.reset();
     fib_ = std::move(*proto::Fib4::create("route_table_test", limits, rcu_));
-    routes_ = std::make_unique<RouteTable>(*fib_);
+    fib6_.reset();
+    fib6_ = std::move(*proto::Fib6::create("route_table_test", {.routes = 64, .groups = 64}, rcu_));
+    routes_ = std::make_unique<RouteTable>(*fib_, *fib6_);
   }
   void SetUp() override { make({.routes = 256, .groups = 64}); }
   [[nodiscard]] std::optional<core::Errc> add(Ip4Prefix p, RouteOrigin o, NextHopId hop) {
@@ -42,6 +44,7 @@ protected:
 
   core::Rcu rcu_{1};
   std::unique_ptr<proto::Fib4> fib_;
+  std::unique_ptr<proto::Fib6> fib6_;
   std::unique_ptr<RouteTable> routes_;
 };
 

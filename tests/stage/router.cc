@@ -51,7 +51,7 @@ Router::Router(Options options)
 Router::~Router() {
   manager_.reset();
   for (const auto& s : shards_)
-    s->ip4.hold.review([](const proto::HeldPacket& p) {
+    s->ip.hold.review([](const proto::HeldPacket& p) {
       rte_pktmbuf_free(p.m);
       return true;
     });
@@ -124,7 +124,7 @@ Drops Router::drops() const {
 
 std::uint64_t Router::held() const {
   std::uint64_t n = 0;
-  for (const auto& s : shards_) n += s->ip4.hold.size();
+  for (const auto& s : shards_) n += s->ip.hold.size();
   return n;
 }
 

@@ -93,7 +93,7 @@ protected:
   proto::NextHopTable next_hops{32, rcu};
   proto::Ip4Config config;
   core::Worker worker{0, 2, pool.get()};
-  proto::Ip4Shard shard{32};
+  proto::IpShard shard{32};
 
 private:
   void add_route(const char* network, std::uint8_t length, const proto::NextHopFields& fields);

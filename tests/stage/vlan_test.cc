@@ -21,7 +21,7 @@ protected:
     r.know_neighbors();
   }
   core::Expected<std::string> create(const Options& options, const char* name = "",
-                                     std::vector<proto::Ip4Prefix> addresses = {},
+                                     std::vector<proto::IpPrefix> addresses = {},
                                      std::uint16_t mtu = 0) {
     polluxd::InterfaceSpec spec;
     spec.driver = "vlan";

@@ -7,13 +7,13 @@
 #include "proto/token_bucket.hh"
 
 namespace proto {
-/// What the IPv4 stages of one worker keep between bursts.
-struct Ip4Shard {
-  explicit Ip4Shard(std::size_t next_hops) : next_hop(next_hops) {}
+/// What the IP stages of one worker keep between bursts.
+struct IpShard {
+  explicit IpShard(std::size_t next_hops) : next_hop(next_hops) {}
 
   NeighborHold hold;
-  TokenBucket icmp_errors;
+  TokenBucket icmp4_errors, icmp6_errors;
   std::vector<core::TrafficCounter> next_hop;  ///< by NextHopId
-  std::uint16_t ip_id = 0;                     ///< Identification of our own packets
+  std::uint16_t ip_id = 0;                     ///< IPv4 Identification of our own packets
 };
 }  // namespace proto
