@@ -194,6 +194,12 @@ void Manager::Impl::handle(const core::Event& e) {
           .bytes = e.length, .ttl = e.ttl, .rtt_us = e.at_us > sent_us ? e.at_us - sent_us : 0});
       return;
     }
+    case core::EventKind::NeighborAdvertised:
+    case core::EventKind::RouterSolicited:
+    case core::EventKind::RouterAdvertised:
+    case core::EventKind::PrefixAdvertised:
+    case core::EventKind::Redirected:
+    case core::EventKind::ListenerQueried: return handle_discovery(e);
   }
 }
 

@@ -68,6 +68,9 @@ struct Manager::Impl {
   bool hand_frame(core::InterfaceId id, rte_mbuf* m);
   void load_timers();
 
+  // manager_inet6.cc
+  void handle_discovery(const core::Event& e);
+
   // manager_interface.cc
   [[nodiscard]] core::Expected<core::InterfaceId> find(const std::string& name) const;
   core::Expected<core::InterfaceId> free_slot() const;
