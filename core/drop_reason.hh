@@ -57,13 +57,13 @@ namespace core {
   X(Ip4OwnDestination, "ip4", "packet of ours to an address of ours: there is no loopback")      \
   X(Ip4Spoofed, "ip4", "source is not reached by the input interface (uRPF)")                    \
   X(Ip4OptionsRefused, "ip4", "options, and net.inet.ip.accept_options is off")                  \
-  X(FragmentBadLength, "fragment", "fragment without data, or not the last and no multiple of 8 bytes")\
+  X(FragmentBadLength, "fragment", "no data, or not the last and no multiple of 8 bytes")       \
   X(FragmentTooLong, "fragment", "fragment reaches beyond 65,535 bytes")                        \
   X(FragmentTiny, "fragment", "first fragment does not hold all headers")                       \
   X(FragmentDuplicate, "fragment", "fragment that is there already")                            \
   X(FragmentOverlap, "fragment", "fragment overlaps another: the datagram is given up")         \
   X(FragmentBadEnd, "fragment", "fragments name different ends: the datagram is given up")      \
-  X(FragmentBadEcn, "fragment", "Not-ECT among fragments of a transport that can ECN (RFC 3168)")\
+  X(FragmentBadEcn, "fragment", "fragments with ECN and without among each other")              \
   X(FragmentTooMany, "fragment", "more fragments of one datagram than are kept")                \
   X(FragmentEvicted, "fragment", "datagram gave way to others: limits of reassembly reached")   \
   X(FragmentTimeout, "fragment", "datagram not complete in time")                               \
