@@ -82,6 +82,10 @@ inline void grow_back(rte_mbuf& m, std::uint16_t n) noexcept {
 /// Makes one segment of a chain: what lies in the others is copied behind the first and they are
 /// freed. @return false, and nothing done, where it has no room for them or shares its buffer.
 [[nodiscard]] bool linearize(rte_mbuf& m) noexcept;
+/// Brings the first `length` bytes of a chain, or all where it has fewer, into its first segment:
+/// what lies in the others is copied behind it, and those left empty are freed. @return false, and
+/// nothing done, where it has no room for them or shares its buffer.
+[[nodiscard]] bool gather_front(rte_mbuf& m, std::uint32_t length) noexcept;
 /// Copies the packet's bytes from `offset` on, of all segments, as many as there are and fit.
 /// @return how many.
 std::size_t copy_bytes(const rte_mbuf& m, std::size_t offset, std::span<std::uint8_t> out) noexcept;
