@@ -71,7 +71,7 @@ namespace core {
   X(Ip6Truncated, "ip6", "packet ends inside the IPv6 header")                                   \
   X(Ip6BadVersion, "ip6", "version field is not 6")                                              \
   X(Ip6BadLength, "ip6", "Payload Length beyond the packet")                                     \
-  X(Ip6BadSource, "ip6", "source is multicast, loopback or IPv4-mapped")                         \
+  X(Ip6BadSource, "ip6", "source is multicast, loopback, IPv4-mapped, or unspecified in transit")\
   X(Ip6BadDestination, "ip6", "destination is unspecified, loopback or IPv4-mapped")\
   X(Ip6LinkGroup, "ip6", "unicast packet in a link-layer group frame")                           \
   X(Ip6NoRoute, "ip6", "no route to the destination")                                            \
@@ -113,9 +113,11 @@ namespace core {
   X(NdConflict, "nd", "another host uses one of our addresses")                                  \
   X(NdNotRouter, "nd", "solicitation or redirect that only another kind of node takes")          \
   X(NdRedirectOff, "nd", "redirects are switched off")                                           \
+  X(NdFragmented, "nd", "Neighbour Discovery in fragments (RFC 6980)")                           \
   X(MldRefused, "nd", "listener message that is malformed or not from the link")                 \
   X(UdpTruncated, "udp", "datagram ends inside the UDP header")                                  \
   X(UdpBadLength, "udp", "Length below 8 or beyond the IP payload")                              \
+  X(UdpBadChecksum, "udp", "checksum wrong, or none over IPv6")                                  \
   X(UdpNoPort, "udp", "nobody listens on the port")                                              \
   X(EspTruncated, "esp", "shorter than header, IV, trailer and ICV")                             \
   X(EspChained, "esp", "packet in several segments that fit into no single buffer")              \

@@ -6,13 +6,10 @@
 #include "core/result.hh"
 #include "proto/wire/bytes.hh"
 #include "proto/wire/checksum.hh"
+#include "proto/wire/ip_protocol.hh"
 
 namespace proto {
 using core::DropReason;
-
-// IANA protocol numbers (host headers stay out of the wire layer).
-inline constexpr std::uint8_t kProtocolIcmp = 1, kProtocolIp4 = 4, kProtocolTcp = 6,
-                              kProtocolUdp = 17, kProtocolEsp = 50, kProtocolNone = 59;
 
 /// An IPv4 packet (RFC 791 section 3.1) whose lengths hold. The checksum is a question of its own:
 /// verify_checksum().
