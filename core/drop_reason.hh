@@ -106,7 +106,8 @@ namespace core {
   X(NdBadCode, "nd", "code is not 0")                                                            \
   X(NdTruncated, "nd", "message ends inside its fixed part")                                     \
   X(NdBadOption, "nd", "option of length 0, or one that runs past the message")                  \
-  X(NdBadTarget, "nd", "target is a multicast address")                                          \
+  X(NdBadTarget, "nd", "target address that the message may not have")                           \
+  X(NdFragmented, "nd", "message in fragments (RFC 6980)")                                       \
   X(NdBadSource, "nd", "source address that the message may not have")                           \
   X(NdBadDestination, "nd", "destination address that the message may not have")                 \
   X(NdNotForUs, "nd", "solicitation for an address that is not ours")                            \

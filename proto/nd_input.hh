@@ -11,9 +11,9 @@ namespace proto {
 ///        may follow; received on `in`. Message types 130 to 137 and 143.
 /// Out:   advertisements: the received buffer, a finished frame given to send_frames(). `packets`
 ///        is empty.
-/// Drops: NdBadHopLimit, NdBadCode, NdTruncated, NdBadOption, NdBadTarget, NdBadSource,
-///        NdBadDestination, NdNotForUs, NdConflict, NdNotRouter, NdRedirectOff, MldRefused. What
-///        was learnt from is consumed.
+/// Drops: NdFragmented, NdBadHopLimit, NdBadCode, NdTruncated, NdBadOption, NdBadTarget,
+///        NdBadSource, NdBadDestination, NdNotForUs, NdConflict, NdNotRouter, NdRedirectOff,
+///        MldRefused, and as walk_extensions(). What was learnt from is consumed.
 void nd_input(core::Worker& w, const core::InterfaceTable& interfaces, const Ip6Config& config,
               const core::Interface& in, core::Burst& packets) noexcept;
 }  // namespace proto
