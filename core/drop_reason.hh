@@ -114,7 +114,6 @@ namespace core {
   X(NdConflict, "nd", "another host uses one of our addresses")                                  \
   X(NdNotRouter, "nd", "solicitation or redirect that only another kind of node takes")          \
   X(NdRedirectOff, "nd", "redirects are switched off")                                           \
-  X(NdFragmented, "nd", "Neighbour Discovery in fragments (RFC 6980)")                           \
   X(MldRefused, "nd", "listener message that is malformed or not from the link")                 \
   X(UdpTruncated, "udp", "datagram ends inside the UDP header")                                  \
   X(UdpBadLength, "udp", "Length below 8 or beyond the IP payload")                              \
