@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 #include "proto/icmp6_error.hh"
-#include "proto/ip4_lookup.hh"
+#include "proto/routed.hh"
 
 namespace proto {
 /// Where ip6_lookup sends packets.

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "proto/ip6_output.hh"
+
+#include <optional>
+
+#include "core/mbuf.hh"
+#include "proto/ip6_scope.hh"
+#include "proto/wire/ip6.hh"
+
+namespace proto {
+namespace {
+DropReason refusal(NextHopKind kind) noexcept {
+  switch (kind) {
+    case NextHopKind::Blackhole: return DropReason::Ip6Blackhole;
+    case NextHopKind::Prohibited: return DropReason::Ip6Prohibited;
+    case NextHopKind::Martian: return DropReason::Ip6Martian;
+    case NextHopKind::Multicast: return DropReason::Ip6Multicast;
+    case NextHopKind::Local: return DropReason::Ip6OwnDestination;
+    case NextHopKind::Failed: return DropReason::NeighborFailed;
+    default: return DropReason::Ip6NoRoute;  // tunnels carry IPv4 only
+  }
+}
+
+/// An address of the interface that is known beyond its link.
+std::optional<core::IpAddress> wide_address(const Ip6Config& config,
+                                            std::size_t interface) noexcept {
+  if (interface >= config.addresses.size()) return std::nullopt;
+  for (const Ip6InterfaceAddress& a : config.addresses[interface])
+    if (!a.tentative && !is_link_local(a.prefix.address)) return a.prefix.address;
+  return std::nullopt;
+}
+
+/// The address that a packet to `dst` by way of `hop` comes from, or nothing where we have none
+/// that its receiver could answer to.
+std::optional<core::IpAddress> choose_source(const Ip6Config& config, const NextHop& hop,
+                                             const core::IpAddress& dst) noexcept {
+  const core::IpAddress& routes = hop.source;
+  const bool usable = routes != core::IpAddress{} && !routes.is_ip4();
+  if (usable && (!is_link_local(routes) || is_link_scoped(dst))) return unscoped(routes);
+  if (is_link_scoped(dst)) return std::nullopt;
+  if (const auto own = wide_address(config, hop.interface)) return own;
+  for (std::size_t other = 0; other < config.addresses.size(); ++other)
+    if (const auto any = wide_address(config, other)) return any;
+  return std::nullopt;
+}
+
+/// @return why the packet cannot go, where it cannot.
+std::optional<DropReason> finish(const Ip6Config& config, rte_mbuf& m, const NextHop& hop,
+                                 const core::IpAddress& dst) noexcept {
+  if (m.pkt_len > hop.mtu) return DropReason::Ip6TooBig;
+  const MutBytes packet = core::front_bytes_mut(m);
+  const core::IpAddress src = load_ip6(packet, Ip6View::kSourceAt);
+  if (src == core::IpAddress{}) {
+    const auto chosen = choose_source(config, hop, dst);
+    if (!chosen) return DropReason::Ip6NoRoute;
+    set_source(packet, *chosen);
+  } else if (is_link_local(src) && !is_link_scoped(dst)) {
+    return DropReason::Ip6BeyondScope;
+  }
+  return std::nullopt;
+}
+}  // namespace
+
+void ip6_output(core::Worker& w, IpShard& shard, const Ip6Config& config, ScopedBurst& in,
+                RoutedBurst& ether) noexcept {
+  if (in.empty()) return;
+  w.enter(core::Stage::Ip6Output, in.packets());
+  std::array<std::uint64_t, core::Burst::kCapacity> hops;
+  const auto packets = in.take();
+  const core::IpAddress* dst = in.notes();
+  config.fib->lookup(dst, hops.data(), static_cast<unsigned>(packets.size()));
+
+  for (std::size_t i = 0; i < packets.size(); ++i) {
+    rte_mbuf* m = packets[i];
+    const NextHop& hop = (*config.next_hops)[hops[i]];
+    const NextHopKind kind = hop.kind.load(std::memory_order_acquire);
+    if (must_wait(kind))
+      shard.hold.push(w, held(m, dst[i], hop, kind, /*own=*/true, w.now_us));
+    else if (kind != NextHopKind::Reachable)
+      w.drop(m, refusal(kind));
+    else if (const auto why = finish(config, *m, hop, dst[i]))
+      w.drop(m, *why);
+    else
+      ether.push(m, &hop);
+  }
+}
+}  // namespace proto
