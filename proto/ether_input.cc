@@ -7,9 +7,11 @@
 namespace proto {
 namespace {
 /// All but IPv4 for this interface: the rarer ways.
-void demultiplex(core::Worker& w, rte_mbuf* m, std::uint16_t type, EtherInputNext& next) noexcept {
+void demultiplex(core::Worker& w, rte_mbuf* m, std::uint16_t type, bool group,
+                 EtherInputNext& next) noexcept {
   switch (type) {
     case kEtherTypeIp4: next.ip4_group.push(m); break;
+    case kEtherTypeIp6: (group ? next.ip6_group : next.ip6).push(m); break;
     case kEtherTypeArp: next.arp.push(m); break;
     case kTpidC:
     case kTpidS: next.vlan.push(m); break;
@@ -56,7 +58,7 @@ void ether_input(core::Worker& w, const core::Interface& in, core::Burst& rx, Et
     if (type == kEtherTypeIp4 && !group) [[likely]]
       ip4.push(m);
     else
-      demultiplex(w, m, type, next);
+      demultiplex(w, m, type, group, next);
   }
   if (!counted) w.interface[in.id].rx.add(packets.size(), bytes);
 }

@@ -8,6 +8,8 @@ struct EtherInputNext {
   core::Burst arp;
   core::Burst ip4;        ///< addressed to this interface
   core::Burst ip4_group;  ///< link-layer broadcast or multicast: never forwarded
+  core::Burst ip6;        ///< addressed to this interface
+  core::Burst ip6_group;  ///< link-layer multicast or broadcast: never forwarded
   core::Burst vlan;       ///< with a tag
 };
 

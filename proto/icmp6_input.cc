@@ -64,7 +64,7 @@ core::Event reply_seen(const rte_mbuf& m, const Message& msg, std::uint64_t now_
 
 /// A message whose checksum is right.
 void take(core::Worker& w, const Ip6Config& config, rte_mbuf* m, const Message& msg,
-          Icmp6InputNext& next) noexcept {
+          const Icmp6InputNext& next) noexcept {
   const std::uint8_t type = msg.icmp.type();
   if (type == Icmp6View::kEchoRequest) {
     const core::IpAddress asker = msg.ip.src();
@@ -87,7 +87,7 @@ void take(core::Worker& w, const Ip6Config& config, rte_mbuf* m, const Message& 
 }  // namespace
 
 void icmp6_input(core::Worker& w, const Ip6Config& config, core::InterfaceId link,
-                 core::NotedBurst<Ip6Upper>& in, Icmp6InputNext& next) noexcept {
+                 core::NotedBurst<Ip6Upper>& in, Icmp6InputNext next) noexcept {
   if (in.empty()) return;
   w.enter(core::Stage::Icmp6Input, in.packets());
   const auto packets = in.take();

@@ -5,8 +5,8 @@
 namespace proto {
 /// Where icmp6_input sends packets.
 struct Icmp6InputNext {
-  ScopedBurst own;  ///< replies, packets of our own
-  core::Burst nd;   ///< Neighbour Discovery and MLD, checksum right
+  ScopedBurst& own;  ///< replies, packets of our own
+  core::Burst& nd;   ///< Neighbour Discovery and MLD, checksum right
 };
 
 /// Answers echo requests in place and reports echo replies to the manager (RFC 4443 section 4).
@@ -17,5 +17,5 @@ struct Icmp6InputNext {
 ///        section 4.2). `in` is empty.
 /// Drops: Icmp6Truncated, Icmp6BadChecksum, Icmp6UnknownType, NdFragmented.
 void icmp6_input(core::Worker& w, const Ip6Config& config, core::InterfaceId link,
-                 core::NotedBurst<Ip6Upper>& in, Icmp6InputNext& next) noexcept;
+                 core::NotedBurst<Ip6Upper>& in, Icmp6InputNext next) noexcept;
 }  // namespace proto

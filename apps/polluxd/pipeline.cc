@@ -5,31 +5,45 @@
 #include <array>
 #include <span>
 
+#include "core/mbuf.hh"
 #include "core/observation.hh"
 #include "proto/arp_input.hh"
 #include "proto/ether_input.hh"
 #include "proto/ether_output.hh"
 #include "proto/icmp4_error.hh"
 #include "proto/icmp4_input.hh"
+#include "proto/icmp6_error.hh"
+#include "proto/icmp6_input.hh"
 #include "proto/ip4_forward.hh"
 #include "proto/ip4_input.hh"
 #include "proto/ip4_local.hh"
 #include "proto/ip4_lookup.hh"
 #include "proto/ip4_output.hh"
+#include "proto/ip6_forward.hh"
+#include "proto/ip6_input.hh"
+#include "proto/ip6_local.hh"
+#include "proto/ip6_lookup.hh"
+#include "proto/ip6_output.hh"
+#include "proto/ip6_scope.hh"
 #include "proto/link_header.hh"
+#include "proto/nd_input.hh"
 #include "proto/vlan_input.hh"
+#include "proto/wire/ip6.hh"
 
 namespace polluxd {
 namespace {
 using core::Burst;
 using core::DropReason;
 using proto::Ip4Arrival;
+using proto::Ip6Arrival;
 
-/// A packet that waits longer than this will not be asked for any more. The manager gives a
-/// neighbour up after three requests, one a second; this is the backstop.
+/// A packet that waits longer than this will not be asked for any more. The
+/// manager gives a neighbour up after three requests, one a second; this is the
+/// backstop.
 constexpr std::uint64_t kHoldLimit_us = 10'000'000;
 
-/// Turns routes into a tunnel into the tunnel's index, for the layer that knows tunnels.
+/// Turns routes into a tunnel into the tunnel's index, for the layer that knows
+/// tunnels.
 void enter_tunnels(Shard& s, const StackConfig& config, proto::RoutedBurst& routed,
                    core::NotedBurst<std::uint16_t>& out) noexcept {
   const auto packets = routed.take();
@@ -40,8 +54,8 @@ void enter_tunnels(Shard& s, const StackConfig& config, proto::RoutedBurst& rout
   }
 }
 
-/// The way out: what is routed gets its Ethernet header; what enters a tunnel is sealed, then
-/// routed once more as a packet of ours.
+/// The way out: what is routed gets its Ethernet header; what enters a tunnel
+/// is sealed, then routed once more as a packet of ours.
 void output_path(Shard& s, const StackConfig& config, proto::RoutedBurst& ether,
                  proto::RoutedBurst& tunnel) noexcept {
   core::NotedBurst<std::uint16_t> inner;
@@ -56,10 +70,11 @@ void output_path(Shard& s, const StackConfig& config, proto::RoutedBurst& ether,
   proto::ether_output(s.worker, s.ip, config.interfaces, *config.ip4.next_hops, outer.ether);
 }
 
-/// From a routed packet to the transmit buffers: packets in transit lose a hop, those that cannot
-/// go on are answered, and what we say ourselves is routed like everything else.
-void forward_path(Shard& s, const StackConfig& config, proto::Ip4LookupNext& routed,
-                  Burst& own) noexcept {
+/// From a routed packet to the transmit buffers: packets in transit lose a hop,
+/// those that cannot go on are answered, and what we say ourselves is routed
+/// like everything else.
+void ip4_forward_path(Shard& s, const StackConfig& config, proto::Ip4LookupNext& routed,
+                      Burst& own) noexcept {
   proto::Ip4OutputNext out;
   proto::ip4_forward(s.worker, routed.forward, out.ether, routed.refused);
   proto::ip4_forward(s.worker, routed.tunnel, out.tunnel, routed.refused);
@@ -67,10 +82,77 @@ void forward_path(Shard& s, const StackConfig& config, proto::Ip4LookupNext& rou
   proto::ip4_output(s.worker, s.ip, config.ip4, own, out);
   output_path(s, config, out.ether, out.tunnel);
 }
+
+/// The same for IPv6. @param link  where what is refused came in, as far as it
+/// has link-local addresses.
+void ip6_forward_path(Shard& s, const StackConfig& config, core::InterfaceId link,
+                      proto::Ip6LookupNext& routed, proto::ScopedBurst& own) noexcept {
+  proto::RoutedBurst ether;
+  proto::ip6_forward(s.worker, routed.forward, ether, routed.refused);
+  proto::icmp6_error(s.worker, s.ip, config.ip6, link, routed.refused, own);
+  proto::ip6_output(s.worker, s.ip, config.ip6, own, ether);
+  proto::ether_output(s.worker, s.ip, config.interfaces, *config.ip6.next_hops, ether);
+}
+
+/// IPv4 packets that came in on `in`.
+void ip4_path(Shard& s, const StackConfig& config, const core::Interface& in,
+              proto::EtherInputNext& l2) noexcept {
+  core::Worker& w = s.worker;
+  core::NotedBurst<std::uint32_t> checked;  // beside each packet: its destination
+  proto::Ip4LookupNext routed;
+  proto::ip4_input(w, in.rx_checksum, l2.ip4, checked);
+  proto::ip4_lookup(w, s.ip, config.ip4, Ip4Arrival{in.id, false}, checked, routed);
+  proto::ip4_input(w, in.rx_checksum, l2.ip4_group, checked);
+  proto::ip4_lookup(w, s.ip, config.ip4, Ip4Arrival{in.id, true}, checked, routed);
+
+  proto::Ip4LocalNext local;
+  proto::ip4_local(s.worker, routed.local, local, routed.refused);
+  Burst inner;  // one level of tunnel: out of ESP, once more through IPv4
+  crypto::esp_input(w, s.esp, config.ipsec, local.esp, inner);
+  proto::ip4_input(w, /*trust_checksum=*/false, inner, checked);
+  proto::ip4_lookup(w, s.ip, config.ip4, Ip4Arrival{}, checked, routed);
+  proto::ip4_local(s.worker, routed.local, local, routed.refused);
+  w.drop_all(local.esp, DropReason::EspNested);
+  proto::ip4_broadcast(w, routed.broadcast);
+
+  Burst own;  // packets that we say
+  proto::icmp4_input(w, config.ip4, local.icmp, own);
+  ip4_forward_path(s, config, routed, own);
+}
+
+/// What packets for us carry: echo requests are answered, the messages of
+/// Neighbour Discovery and MLD go to `nd`.
+void ip6_local_path(Shard& s, const StackConfig& config, core::InterfaceId link,
+                    proto::Ip6LookupNext& routed, proto::ScopedBurst& own, Burst& nd) noexcept {
+  core::Worker& w = s.worker;
+  proto::Ip6LocalNext local;
+  proto::ip6_local(w, config.ip6, {.link = link}, routed.local, local, routed.refused);
+  for (rte_mbuf* m : local.fragments.take()) w.drop(m, DropReason::Ip6UnknownNextHeader);
+  proto::icmp6_input(w, config.ip6, link, local.icmp, {own, nd});
+}
+
+/// IPv6 packets that came in on `in`.
+void ip6_path(Shard& s, const StackConfig& config, const core::Interface& in,
+              proto::EtherInputNext& l2) noexcept {
+  core::Worker& w = s.worker;
+  proto::ScopedBurst checked;  // beside each packet: its destination
+  proto::Ip6LookupNext routed;
+  proto::ip6_input(w, in.id, l2.ip6, checked, routed.refused);
+  proto::ip6_lookup(w, s.ip, config.ip6, Ip6Arrival{in.id, false}, checked, routed);
+  proto::ip6_input(w, in.id, l2.ip6_group, checked, routed.refused);
+  proto::ip6_lookup(w, s.ip, config.ip6, Ip6Arrival{in.id, true}, checked, routed);
+
+  proto::ScopedBurst own;  // packets that we say
+  Burst nd;
+  ip6_local_path(s, config, in.id, routed, own, nd);
+  proto::nd_input(w, config.interfaces, config.ip6, in, nd);
+  ip6_forward_path(s, config, in.id, routed, own);
+}
 }  // namespace
 
 namespace {
-/// Frames with a VLAN tag: those of each interface, without the tag, as if they had arrived there.
+/// Frames with a VLAN tag: those of each interface, without the tag, as if they
+/// had arrived there.
 void vlan_path(Shard& s, const StackConfig& config, const core::Interface& in, Burst& tagged,
                unsigned tags) noexcept {
   constexpr unsigned kMaxTags = 2;  // IEEE 802.1ad
@@ -102,8 +184,9 @@ void vlan_path(Shard& s, const StackConfig& config, const core::Interface& in, B
 }
 }  // namespace
 
-// To read this function is to read the architecture. Each stage takes a burst and puts every packet
-// of it into one named burst, or ends it with a counted reason.
+// To read this function is to read the architecture. Each stage takes a burst
+// and puts every packet of it into one named burst, or ends it with a counted
+// reason.
 void input_path(Shard& s, const StackConfig& config, const core::Interface& in, Burst& rx,
                 unsigned tags) noexcept {
   core::Worker& w = s.worker;
@@ -114,30 +197,13 @@ void input_path(Shard& s, const StackConfig& config, const core::Interface& in, 
     vlan_path(s, config, in, l2.vlan, tags);
   proto::arp_input(w, config.interfaces, config.ip4, in, l2.arp);
 
-  core::NotedBurst<std::uint32_t> checked;  // beside each packet: its destination
-  proto::Ip4LookupNext routed;
-  proto::ip4_input(w, in.rx_checksum, l2.ip4, checked);
-  proto::ip4_lookup(w, s.ip, config.ip4, Ip4Arrival{in.id, false}, checked, routed);
-  proto::ip4_input(w, in.rx_checksum, l2.ip4_group, checked);
-  proto::ip4_lookup(w, s.ip, config.ip4, Ip4Arrival{in.id, true}, checked, routed);
-
-  proto::Ip4LocalNext local;
-  proto::ip4_local(w, routed.local, local, routed.refused);
-  Burst inner;  // one level of tunnel: out of ESP, once more through IPv4
-  crypto::esp_input(w, s.esp, config.ipsec, local.esp, inner);
-  proto::ip4_input(w, /*trust_checksum=*/false, inner, checked);
-  proto::ip4_lookup(w, s.ip, config.ip4, Ip4Arrival{}, checked, routed);
-  proto::ip4_local(w, routed.local, local, routed.refused);
-  w.drop_all(local.esp, DropReason::EspNested);
-  proto::ip4_broadcast(w, routed.broadcast);
-
-  Burst own;  // packets that we say
-  proto::icmp4_input(w, config.ip4, local.icmp, own);
-  forward_path(s, config, routed, own);
+  ip4_path(s, config, in, l2);
+  if (!l2.ip6.empty() || !l2.ip6_group.empty()) ip6_path(s, config, in, l2);
 }
 
 namespace {
-/// Frames of one ring that follow each other and arrived on one interface, as if they arrived here.
+/// Frames of one ring that follow each other and arrived on one interface, as
+/// if they arrived here.
 void received_path(Shard& s, const StackConfig& config, core::InterfaceId id,
                    Burst& frames) noexcept {
   if (frames.empty()) return;
@@ -146,6 +212,24 @@ void received_path(Shard& s, const StackConfig& config, core::InterfaceId id,
     s.worker.drop_all(frames, DropReason::InterfaceGone);
   else
     input_path(s, config, in, frames);
+}
+}  // namespace
+
+namespace {
+core::IpAddress destination_of(const rte_mbuf& m) noexcept {
+  return proto::load_ip6(core::front_bytes(m), proto::Ip6View::kDestinationAt);
+}
+
+/// Packets of our own that another thread made.
+void say_path(Shard& s, const StackConfig& config, Burst& ip4, proto::ScopedBurst& ip6) noexcept {
+  if (!ip4.empty()) {
+    proto::Ip4LookupNext none;
+    ip4_forward_path(s, config, none, ip4);
+  }
+  if (!ip6.empty()) {
+    proto::Ip6LookupNext none;
+    ip6_forward_path(s, config, core::kNoInterface, none, ip6);
+  }
 }
 }  // namespace
 
@@ -164,11 +248,14 @@ std::uint32_t handoff_path(Shard& s, const StackConfig& config) noexcept {
     taken += static_cast<std::uint32_t>(n);
 
     Burst own, received;
+    proto::ScopedBurst own6;
     core::InterfaceId from = core::kNoInterface;
     for (const core::HandedPacket& p : std::span{handed}.first(n)) {
       switch (p.kind) {
         case core::HandedPacket::Kind::Ip4: own.push(p.m); break;
-        case core::HandedPacket::Kind::Ip6: w.drop(p.m, DropReason::Ip6NoRoute); break;
+        case core::HandedPacket::Kind::Ip6:
+          own6.push(p.m, proto::scoped(destination_of(*p.m), p.interface));
+          break;
         case core::HandedPacket::Kind::Frame:
           proto::send_frames(w, config.interfaces, p.interface, {&p.m, 1});
           break;
@@ -180,11 +267,63 @@ std::uint32_t handoff_path(Shard& s, const StackConfig& config) noexcept {
       }
     }
     received_path(s, config, from, received);
-    proto::Ip4LookupNext none;
-    forward_path(s, config, none, own);
+    say_path(s, config, own, own6);
   }
   return taken;
 }
+
+namespace {
+/// Packets that need wait no longer.
+struct Released {
+  core::NotedBurst<std::uint32_t> forward4;
+  Burst own4;
+  proto::ScopedBurst forward6, own6;
+
+  [[nodiscard]] std::size_t size() const noexcept {
+    return forward4.size() + own4.size() + forward6.size() + own6.size();
+  }
+  void push(const proto::HeldPacket& p) noexcept {
+    if (p.dst.is_ip4())
+      p.own ? own4.push(p.m) : forward4.push(p.m, p.dst.ip4());
+    else
+      (p.own ? own6 : forward6).push(p.m, p.dst);
+  }
+};
+
+/// What the next hop of a held packet is by now.
+proto::NextHopKind kind_of(const StackConfig& config, const core::IpAddress& dst) noexcept {
+  const proto::NextHopId id =
+      dst.is_ip4() ? config.ip4.fib->lookup(dst.ip4()) : config.ip6.fib->lookup(dst);
+  return (*config.ip4.next_hops)[id].kind.load(std::memory_order_acquire);
+}
+
+void count_released(core::Worker& w, std::span<rte_mbuf* const> packets) noexcept {
+  if (!packets.empty()) w.enter(core::Stage::NeighborHold, packets);
+}
+
+/// Routed once more. The address may have become ours while a packet waited.
+void released_ip4_path(Shard& s, const StackConfig& config, Released& r) noexcept {
+  proto::Ip4LookupNext routed;
+  proto::ip4_lookup(s.worker, s.ip, config.ip4, Ip4Arrival{}, r.forward4, routed);
+  proto::Ip4LocalNext local;
+  proto::ip4_local(s.worker, routed.local, local, routed.refused);
+  s.worker.drop_all(local.esp, DropReason::EspNested);
+  proto::icmp4_input(s.worker, config.ip4, local.icmp, r.own4);
+  ip4_forward_path(s, config, routed, r.own4);
+}
+
+/// The same. What is forwarded has no link-local address, so that no link is
+/// asked for; and it is none of Neighbour Discovery's business, whose messages
+/// never cross a router.
+void released_ip6_path(Shard& s, const StackConfig& config, Released& r) noexcept {
+  proto::Ip6LookupNext routed;
+  proto::ip6_lookup(s.worker, s.ip, config.ip6, Ip6Arrival{}, r.forward6, routed);
+  Burst nd;
+  ip6_local_path(s, config, core::kNoInterface, routed, r.own6, nd);
+  s.worker.drop_all(nd, DropReason::NdNotForUs);
+  ip6_forward_path(s, config, core::kNoInterface, routed, r.own6);
+}
+}  // namespace
 
 void held_path(Shard& s, const StackConfig& config) noexcept {
   proto::NeighborHold& hold = s.ip.hold;
@@ -194,33 +333,23 @@ void held_path(Shard& s, const StackConfig& config) noexcept {
   hold.seen_generation = generation;
   hold.review_at_us = s.worker.now_us + kHoldLimit_us / 10;
 
-  core::NotedBurst<std::uint32_t> forward;
-  Burst own;
+  Released released;
   hold.review([&](const proto::HeldPacket& p) {
-    const auto& hop = (*config.ip4.next_hops)[config.ip4.fib->lookup(p.dst.ip4())];
-    if (proto::must_wait(hop.kind.load(std::memory_order_acquire))) {
+    if (proto::must_wait(kind_of(config, p.dst))) {
       if (s.worker.now_us - p.since_us < kHoldLimit_us) return false;
       s.worker.drop(p.m, DropReason::NeighborFailed);
       return true;
     }
-    if (forward.size() + own.size() == Burst::kCapacity) return false;  // the rest comes next
-    if (p.own)
-      own.push(p.m);
-    else
-      forward.push(p.m, p.dst.ip4());
+    if (released.size() == Burst::kCapacity) return false;  // the rest comes next
+    released.push(p);
     return true;
   });
-  if (forward.size() + own.size() == Burst::kCapacity) hold.review_at_us = s.worker.now_us;
-  if (!forward.empty()) s.worker.enter(core::Stage::NeighborHold, forward.packets());
-  if (!own.empty()) s.worker.enter(core::Stage::NeighborHold, own.packets());
-  if (forward.empty() && own.empty()) return;
-  proto::Ip4LookupNext routed;
-  proto::ip4_lookup(s.worker, s.ip, config.ip4, Ip4Arrival{}, forward, routed);
-  // The address may have become ours while the packet waited.
-  proto::Ip4LocalNext local;
-  proto::ip4_local(s.worker, routed.local, local, routed.refused);
-  s.worker.drop_all(local.esp, DropReason::EspNested);
-  proto::icmp4_input(s.worker, config.ip4, local.icmp, own);
-  forward_path(s, config, routed, own);
+  if (released.size() == Burst::kCapacity) hold.review_at_us = s.worker.now_us;
+  for (const auto packets : {released.forward4.packets(), released.own4.packets(),
+                             released.forward6.packets(), released.own6.packets()})
+    count_released(s.worker, packets);
+  if (!released.forward4.empty() || !released.own4.empty()) released_ip4_path(s, config, released);
+  if (!released.forward6.empty() || !released.own6.empty()) released_ip6_path(s, config, released);
 }
+
 }  // namespace polluxd
