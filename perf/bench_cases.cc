@@ -127,7 +127,7 @@ struct Chain {
     proto::EtherInputNext l2;
     core::NotedBurst<std::uint32_t> checked;
     proto::Ip4LookupNext routed;
-    proto::RoutedBurst out;
+    proto::RoutedBurst out, too_big;
     std::array<std::uint64_t, kStages.size() + 1> at;
     at[0] = rte_rdtsc();
     proto::ether_input(w, *lan, rx, l2);
@@ -136,7 +136,7 @@ struct Chain {
     at[2] = rte_rdtsc();
     proto::ip4_lookup(w, ip4, config.ip4, {lan->id, false}, checked, routed);
     at[3] = rte_rdtsc();
-    proto::ip4_forward(w, routed.forward, out, routed.refused);
+    proto::ip4_forward(w, routed.forward, out, too_big, routed.refused);
     at[4] = rte_rdtsc();
     const std::uint64_t device = stack.device_cycles();
     proto::ether_output(w, ip4, config.interfaces, *config.ip4.next_hops, out);

@@ -11,7 +11,7 @@ constexpr std::size_t kFlagsAt = 6, kTtlAt = 8;
 constexpr std::uint8_t kDontFragment = 0x40;
 }  // namespace
 
-void ip4_forward(core::Worker& w, RoutedBurst& in, RoutedBurst& out,
+void ip4_forward(core::Worker& w, RoutedBurst& in, RoutedBurst& out, RoutedBurst& too_big,
                  core::NotedBurst<Icmp4Cause>& refused) noexcept {
   if (in.empty()) return;
   w.enter(core::Stage::Ip4Forward, in.packets());
@@ -24,10 +24,13 @@ void ip4_forward(core::Worker& w, RoutedBurst& in, RoutedBurst& out,
     if (header[kTtlAt] <= 1) [[unlikely]] {
       refused.push(m, {DropReason::Ip4TtlExpired, Icmp4View::kTimeExceeded, 0, 0});
     } else if (m->pkt_len > hop->mtu) [[unlikely]] {
-      // Told in both cases: where fragments are not made, the source must send less.
-      const bool df = (header[kFlagsAt] & kDontFragment) != 0;
-      refused.push(m, {df ? DropReason::Ip4TooBig : DropReason::Ip4NeedsFragmentation,
-                       Icmp4View::kUnreachable, Icmp4View::kFragmentationNeeded, hop->mtu});
+      if ((header[kFlagsAt] & kDontFragment) != 0) {
+        refused.push(m, {DropReason::Ip4TooBig, Icmp4View::kUnreachable,
+                         Icmp4View::kFragmentationNeeded, hop->mtu});
+      } else {
+        decrement_ttl(header);
+        too_big.push(m, hop);
+      }
     } else {
       decrement_ttl(header);
       good.push(m, hop);

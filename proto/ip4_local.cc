@@ -29,7 +29,7 @@ void ip4_local(core::Worker& w, core::Burst& in, Ip4LocalNext& next,
     if (!ip) {
       w.drop(m, ip.error());
     } else if (ip->is_fragment()) {
-      w.drop(m, DropReason::Ip4FragmentForUs);
+      next.fragments.push(m);
     } else {
       switch (ip->protocol()) {
         case kProtocolIcmp: next.icmp.push(m); break;

@@ -6,7 +6,8 @@
 
 namespace proto {
 namespace {
-constexpr std::size_t kSourceAt = 12, kDestinationAt = 16;
+constexpr std::size_t kFlagsAt = 6, kSourceAt = 12, kDestinationAt = 16;
+constexpr std::uint8_t kDontFragment = 0x40;
 
 DropReason refusal(NextHopKind kind) noexcept {
   switch (kind) {
@@ -46,13 +47,16 @@ void ip4_output(core::Worker& w, IpShard& shard, const Ip4Config& config, core::
       w.drop(m, refusal(kind));
       continue;
     }
-    if (m->pkt_len > hop.mtu) {
-      w.drop(m, DropReason::Ip4TooBig);
-      continue;
-    }
     const MutBytes header = core::front_bytes_mut(*m);
     if (load_be32(header, kSourceAt) == 0) set_source(header, hop.source.ip4());
-    (tunnel ? next.tunnel : next.ether).push(m, &hop);
+    if (m->pkt_len <= hop.mtu) [[likely]] {
+      (tunnel ? next.tunnel : next.ether).push(m, &hop);
+    } else if ((header[kFlagsAt] & kDontFragment) != 0) {
+      w.drop(m, DropReason::Ip4TooBig);
+    } else {
+      set_id(header, shard.ip_id++);
+      (tunnel ? next.tunnel_too_big : next.ether_too_big).push(m, &hop);
+    }
   }
 }
 }  // namespace proto

@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
-#include <array>
 #include <atomic>
 #include <cstdint>
-#include <span>
-#include <vector>
 
 #include "core/worker.hh"
+#include "proto/datagram_table.hh"
 #include "proto/icmp4_error.hh"
-#include "proto/wire/ip_address.hh"
+#include "proto/icmp6_error.hh"
 
 namespace proto {
 /// What sysctl sets for reassembly, each of it per worker. All may be changed while datagrams wait.
@@ -25,15 +23,6 @@ struct ReassemblyLimits {
 struct Ip6FragmentPlace {
   core::InterfaceId link = core::kNoInterface;  ///< arrived on; the scope of its addresses
   std::uint16_t at = 0;  ///< of the Fragment header, bytes from the IPv6 header; 40 or more
-};
-
-/// Why an IPv6 fragment, or a datagram that did not become whole, goes no further, and what its
-/// source is told.
-struct Ip6FragmentRefusal {
-  core::DropReason reason;
-  std::uint8_t type, code;  ///< RFC 4443
-  std::uint32_t pointer;    ///< of a parameter problem
-  core::InterfaceId link;   ///< arrived on
 };
 
 /// The datagrams of one worker that wait for fragments, of both families. All fragments of one
@@ -54,7 +43,9 @@ public:
   static constexpr std::uint16_t kMaxFragments = 16384;
   static constexpr std::uint16_t kShare = 8;  ///< a source has one part in so many
 
-  Reassembler();
+  /// @param seed  of the hash; nobody outside may know it.
+  explicit Reassembler(std::uint64_t seed = random_seed());
+  /// @pre nothing waits: see clear().
   ~Reassembler();
   Reassembler(const Reassembler&) = delete;
   Reassembler& operator=(const Reassembler&) = delete;
@@ -63,10 +54,53 @@ public:
   [[nodiscard]] std::uint64_t held() const noexcept {
     return shown_held_.load(std::memory_order_relaxed);
   }
-  /// Ends all that waits. Worker side, or when no worker runs.
+  /// Whether no datagram waits.
+  [[nodiscard]] bool empty() const noexcept {
+    return table_.datagrams(DatagramTable::kIp4) + table_.datagrams(DatagramTable::kIp6) == 0;
+  }
+  /// Ends all that waits. By the worker, or when it does not run.
   void clear(core::Worker& w, core::DropReason why) noexcept;
 
+  /// What a fragment says.
+  struct Arrived {
+    DatagramKey key;
+    std::uint16_t offset = 0, length = 0;  ///< of its part of the datagram, bytes
+    std::uint16_t header = 0;              ///< bytes in front of that
+    bool more = false;
+    std::uint8_t ecn = 0;
+  };
+  /// The fragments of a datagram that is whole, joined.
+  struct Whole {
+    rte_mbuf* m = nullptr;     ///< begins with the first fragment's headers; null: not whole yet
+    std::uint16_t header = 0;  ///< their length
+    bool congestion = false;   ///< a fragment was marked (RFC 3168 section 5.3)
+  };
+  /// Takes a fragment whose own lengths are right. Drops: as reassemble_ip4().
+  Whole add(core::Worker& w, const ReassemblyLimits& limits, rte_mbuf* m,
+            const Arrived& fragment) noexcept;
+  /// Gives up the oldest datagram of the family, if it is as old as `ttl_us`. Its first fragment is
+  /// left to the caller, all others are dropped. @return false where none is so old.
+  struct Expired {
+    rte_mbuf* first = nullptr;  ///< null: it was not there
+    core::InterfaceId scope = core::kNoInterface;
+  };
+  bool expire(core::Worker& w, DatagramTable::Family family, std::uint32_t ttl_us,
+              Expired& expired) noexcept;
+
 private:
+  using Slot = DatagramTable::Slot;
+  static std::uint64_t random_seed();
+  [[nodiscard]] Slot oldest() noexcept;
+  [[nodiscard]] Slot find_or_open(core::Worker& w, const ReassemblyLimits& limits,
+                                  const DatagramKey& key) noexcept;
+  [[nodiscard]] bool make_room(core::Worker& w, const ReassemblyLimits& limits, Slot d) noexcept;
+  void drop_fragments(core::Worker& w, Slot d, core::DropReason why) noexcept;
+  void evict(core::Worker& w, Slot d) noexcept;
+  void give_up(core::Worker& w, Slot d, core::DropReason why) noexcept;
+  [[nodiscard]] Whole join(core::Worker& w, Slot d) noexcept;
+  void show() noexcept { shown_held_.store(table_.fragments(), std::memory_order_relaxed); }
+
+  DatagramTable table_;
   std::atomic<std::uint64_t> shown_held_{0};
 };
 
@@ -93,14 +127,15 @@ void reassemble_ip4(core::Worker& w, Reassembler& r, const ReassemblyLimits& lim
 /// Out:   `whole`, `refused` or kept.
 void reassemble_ip6(core::Worker& w, Reassembler& r, const ReassemblyLimits& limits,
                     core::NotedBurst<Ip6FragmentPlace>& in, core::Burst& whole,
-                    core::NotedBurst<Ip6FragmentRefusal>& refused) noexcept;
+                    core::NotedBurst<Ip6Cause>& refused) noexcept;
 
 /// Gives up datagrams that have waited too long, at most 32 of each family a call; to be called in
 /// every iteration. The source is told when the first fragment is there (RFC 1122 section 3.3.2,
 /// RFC 4443 section 3.3).
-/// Out:   `refused4`, `refused6`: first fragments. @pre both are empty.
+/// Out:   `refused4`, `refused6`: first fragments; those of IPv6 beside the link of their
+///        addresses' scope, or kNoInterface. @pre both are empty.
 /// Drops: FragmentTimeout.
 void reassembly_expire(core::Worker& w, Reassembler& r, const ReassemblyLimits& limits,
                        core::NotedBurst<Icmp4Cause>& refused4,
-                       core::NotedBurst<Ip6FragmentRefusal>& refused6) noexcept;
+                       core::NotedBurst<core::InterfaceId>& refused6) noexcept;
 }  // namespace proto

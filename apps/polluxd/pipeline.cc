@@ -10,6 +10,7 @@
 #include "proto/arp_input.hh"
 #include "proto/ether_input.hh"
 #include "proto/ether_output.hh"
+#include "proto/fragment.hh"
 #include "proto/icmp4_error.hh"
 #include "proto/icmp4_input.hh"
 #include "proto/icmp6_error.hh"
@@ -27,6 +28,7 @@
 #include "proto/ip6_scope.hh"
 #include "proto/link_header.hh"
 #include "proto/nd_input.hh"
+#include "proto/reassembly.hh"
 #include "proto/vlan_input.hh"
 #include "proto/wire/ip6.hh"
 
@@ -37,13 +39,11 @@ using core::DropReason;
 using proto::Ip4Arrival;
 using proto::Ip6Arrival;
 
-/// A packet that waits longer than this will not be asked for any more. The
-/// manager gives a neighbour up after three requests, one a second; this is the
-/// backstop.
+/// A packet that waits longer than this will not be asked for any more. The manager gives a
+/// neighbour up after three requests, one a second; this is the backstop.
 constexpr std::uint64_t kHoldLimit_us = 10'000'000;
 
-/// Turns routes into a tunnel into the tunnel's index, for the layer that knows
-/// tunnels.
+/// Turns routes into a tunnel into the tunnel's index, for the layer that knows tunnels.
 void enter_tunnels(Shard& s, const StackConfig& config, proto::RoutedBurst& routed,
                    core::NotedBurst<std::uint16_t>& out) noexcept {
   const auto packets = routed.take();
@@ -54,8 +54,15 @@ void enter_tunnels(Shard& s, const StackConfig& config, proto::RoutedBurst& rout
   }
 }
 
-/// The way out: what is routed gets its Ethernet header; what enters a tunnel
-/// is sealed, then routed once more as a packet of ours.
+/// What is larger than its next hop's MTU leaves in fragments.
+void cut_path(Shard& s, const StackConfig& config, proto::RoutedBurst& too_big) noexcept {
+  proto::Fragmentation cut{s.worker, s.ip, too_big};
+  for (proto::RoutedBurst pieces; cut.next(pieces);)
+    proto::ether_output(s.worker, s.ip, config.interfaces, *config.ip4.next_hops, pieces);
+}
+
+/// The way out: what is routed gets its Ethernet header; what enters a tunnel is sealed, then
+/// routed once more as a packet of ours.
 void output_path(Shard& s, const StackConfig& config, proto::RoutedBurst& ether,
                  proto::RoutedBurst& tunnel) noexcept {
   core::NotedBurst<std::uint16_t> inner;
@@ -64,27 +71,50 @@ void output_path(Shard& s, const StackConfig& config, proto::RoutedBurst& ether,
   crypto::esp_output(s.worker, s.esp, config.ipsec, inner, sealed);
   proto::Ip4OutputNext outer;
   proto::ip4_output(s.worker, s.ip, config.ip4, sealed, outer);
-  for (rte_mbuf* m : outer.tunnel.take()) s.worker.drop(m, DropReason::EspNested);
+  for (proto::RoutedBurst* nested : {&outer.tunnel, &outer.tunnel_too_big})
+    for (rte_mbuf* m : nested->take()) s.worker.drop(m, DropReason::EspNested);
 
   proto::ether_output(s.worker, s.ip, config.interfaces, *config.ip4.next_hops, ether);
   proto::ether_output(s.worker, s.ip, config.interfaces, *config.ip4.next_hops, outer.ether);
+  if (!outer.ether_too_big.empty()) [[unlikely]]
+    cut_path(s, config, outer.ether_too_big);
 }
 
-/// From a routed packet to the transmit buffers: packets in transit lose a hop,
-/// those that cannot go on are answered, and what we say ourselves is routed
-/// like everything else.
+/// The same for packets that are cut before they enter the tunnel.
+void cut_tunnel_path(Shard& s, const StackConfig& config, proto::RoutedBurst& too_big) noexcept {
+  proto::Fragmentation cut{s.worker, s.ip, too_big};
+  for (proto::RoutedBurst none, pieces; cut.next(pieces);) output_path(s, config, none, pieces);
+}
+
+/// From a routed packet to the transmit buffers: packets in transit lose a hop, those that cannot
+/// go on are answered, and what we say ourselves is routed like everything else.
 void ip4_forward_path(Shard& s, const StackConfig& config, proto::Ip4LookupNext& routed,
                       Burst& own) noexcept {
   proto::Ip4OutputNext out;
-  proto::ip4_forward(s.worker, routed.forward, out.ether, routed.refused);
-  proto::ip4_forward(s.worker, routed.tunnel, out.tunnel, routed.refused);
+  proto::ip4_forward(s.worker, routed.forward, out.ether, out.ether_too_big, routed.refused);
+  proto::ip4_forward(s.worker, routed.tunnel, out.tunnel, out.tunnel_too_big, routed.refused);
   proto::icmp4_error(s.worker, s.ip, config.ip4, routed.refused, own);
   proto::ip4_output(s.worker, s.ip, config.ip4, own, out);
   output_path(s, config, out.ether, out.tunnel);
+  if (!out.ether_too_big.empty()) [[unlikely]]
+    cut_path(s, config, out.ether_too_big);
+  if (!out.tunnel_too_big.empty()) [[unlikely]]
+    cut_tunnel_path(s, config, out.tunnel_too_big);
 }
 
-/// The same for IPv6. @param link  where what is refused came in, as far as it
-/// has link-local addresses.
+/// IPv4 packets for us, by who handles them; those in fragments once they are whole.
+void ip4_local_path(Shard& s, const StackConfig& config, proto::Ip4LookupNext& routed,
+                    proto::Ip4LocalNext& local) noexcept {
+  proto::ip4_local(s.worker, routed.local, local, routed.refused);
+  if (local.fragments.empty()) [[likely]]
+    return;
+  Burst whole;
+  proto::reassemble_ip4(s.worker, s.reassembler, config.reassembly, local.fragments, whole);
+  proto::ip4_local(s.worker, whole, local, routed.refused);
+}
+
+/// The same for IPv6. @param link  where what is refused came in, as far as it has link-local
+/// addresses.
 void ip6_forward_path(Shard& s, const StackConfig& config, core::InterfaceId link,
                       proto::Ip6LookupNext& routed, proto::ScopedBurst& own) noexcept {
   proto::RoutedBurst ether;
@@ -106,12 +136,12 @@ void ip4_path(Shard& s, const StackConfig& config, const core::Interface& in,
   proto::ip4_lookup(w, s.ip, config.ip4, Ip4Arrival{in.id, true}, checked, routed);
 
   proto::Ip4LocalNext local;
-  proto::ip4_local(s.worker, routed.local, local, routed.refused);
+  ip4_local_path(s, config, routed, local);
   Burst inner;  // one level of tunnel: out of ESP, once more through IPv4
   crypto::esp_input(w, s.esp, config.ipsec, local.esp, inner);
   proto::ip4_input(w, /*trust_checksum=*/false, inner, checked);
   proto::ip4_lookup(w, s.ip, config.ip4, Ip4Arrival{}, checked, routed);
-  proto::ip4_local(s.worker, routed.local, local, routed.refused);
+  ip4_local_path(s, config, routed, local);
   w.drop_all(local.esp, DropReason::EspNested);
   proto::ip4_broadcast(w, routed.broadcast);
 
@@ -120,14 +150,21 @@ void ip4_path(Shard& s, const StackConfig& config, const core::Interface& in,
   ip4_forward_path(s, config, routed, own);
 }
 
-/// What packets for us carry: echo requests are answered, the messages of
-/// Neighbour Discovery and MLD go to `nd`.
+/// What packets for us carry: echo requests are answered, the messages of Neighbour Discovery and
+/// MLD go to `nd`.
 void ip6_local_path(Shard& s, const StackConfig& config, core::InterfaceId link,
                     proto::Ip6LookupNext& routed, proto::ScopedBurst& own, Burst& nd) noexcept {
   core::Worker& w = s.worker;
   proto::Ip6LocalNext local;
   proto::ip6_local(w, config.ip6, {.link = link}, routed.local, local, routed.refused);
-  for (rte_mbuf* m : local.fragments.take()) w.drop(m, DropReason::Ip6UnknownNextHeader);
+  if (!local.fragments.empty()) [[unlikely]] {
+    Burst whole;
+    proto::reassemble_ip6(w, s.reassembler, config.reassembly, local.fragments, whole,
+                          routed.refused);
+    proto::ip6_local(w, config.ip6, {.link = link, .reassembled = true}, whole, local,
+                     routed.refused);
+    for (rte_mbuf* m : local.fragments.take()) w.drop(m, DropReason::Ip6TooManyExtensions);
+  }
   proto::icmp6_input(w, config.ip6, link, local.icmp, {own, nd});
 }
 
@@ -151,8 +188,7 @@ void ip6_path(Shard& s, const StackConfig& config, const core::Interface& in,
 }  // namespace
 
 namespace {
-/// Frames with a VLAN tag: those of each interface, without the tag, as if they
-/// had arrived there.
+/// Frames with a VLAN tag: those of each interface, without the tag, as if they had arrived there.
 void vlan_path(Shard& s, const StackConfig& config, const core::Interface& in, Burst& tagged,
                unsigned tags) noexcept {
   constexpr unsigned kMaxTags = 2;  // IEEE 802.1ad
@@ -184,9 +220,8 @@ void vlan_path(Shard& s, const StackConfig& config, const core::Interface& in, B
 }
 }  // namespace
 
-// To read this function is to read the architecture. Each stage takes a burst
-// and puts every packet of it into one named burst, or ends it with a counted
-// reason.
+// To read this function is to read the architecture. Each stage takes a burst and puts every packet
+// of it into one named burst, or ends it with a counted reason.
 void input_path(Shard& s, const StackConfig& config, const core::Interface& in, Burst& rx,
                 unsigned tags) noexcept {
   core::Worker& w = s.worker;
@@ -202,8 +237,7 @@ void input_path(Shard& s, const StackConfig& config, const core::Interface& in, 
 }
 
 namespace {
-/// Frames of one ring that follow each other and arrived on one interface, as
-/// if they arrived here.
+/// Frames of one ring that follow each other and arrived on one interface, as if they arrived here.
 void received_path(Shard& s, const StackConfig& config, core::InterfaceId id,
                    Burst& frames) noexcept {
   if (frames.empty()) return;
@@ -306,15 +340,14 @@ void released_ip4_path(Shard& s, const StackConfig& config, Released& r) noexcep
   proto::Ip4LookupNext routed;
   proto::ip4_lookup(s.worker, s.ip, config.ip4, Ip4Arrival{}, r.forward4, routed);
   proto::Ip4LocalNext local;
-  proto::ip4_local(s.worker, routed.local, local, routed.refused);
+  ip4_local_path(s, config, routed, local);
   s.worker.drop_all(local.esp, DropReason::EspNested);
   proto::icmp4_input(s.worker, config.ip4, local.icmp, r.own4);
   ip4_forward_path(s, config, routed, r.own4);
 }
 
-/// The same. What is forwarded has no link-local address, so that no link is
-/// asked for; and it is none of Neighbour Discovery's business, whose messages
-/// never cross a router.
+/// The same. What is forwarded has no link-local address, so that no link is asked for; and it is
+/// none of Neighbour Discovery's business, whose messages never cross a router.
 void released_ip6_path(Shard& s, const StackConfig& config, Released& r) noexcept {
   proto::Ip6LookupNext routed;
   proto::ip6_lookup(s.worker, s.ip, config.ip6, Ip6Arrival{}, r.forward6, routed);
@@ -352,4 +385,20 @@ void held_path(Shard& s, const StackConfig& config) noexcept {
   if (!released.forward6.empty() || !released.own6.empty()) released_ip6_path(s, config, released);
 }
 
+void reassembly_path(Shard& s, const StackConfig& config) noexcept {
+  if (s.reassembler.empty()) [[likely]]
+    return;
+  proto::Ip4LookupNext routed;
+  core::NotedBurst<core::InterfaceId> late6;
+  proto::reassembly_expire(s.worker, s.reassembler, config.reassembly, routed.refused, late6);
+  Burst own;
+  ip4_forward_path(s, config, routed, own);
+  for (std::size_t i = 0; rte_mbuf * m : late6.take()) {
+    proto::Ip6LookupNext routed6;
+    routed6.refused.push(m, {DropReason::FragmentTimeout, proto::Icmp6View::kTimeExceeded,
+                             proto::Icmp6View::kReassemblyTimeExceeded, 0});
+    proto::ScopedBurst own6;
+    ip6_forward_path(s, config, late6.notes()[i++], routed6, own6);
+  }
+}
 }  // namespace polluxd

@@ -9,6 +9,7 @@
 #include "proto/ip4_config.hh"
 #include "proto/ip6_config.hh"
 #include "proto/ip_shard.hh"
+#include "proto/reassembly.hh"
 
 namespace polluxd {
 /// What the manager publishes: one slice per layer, each defined by that layer.
@@ -17,6 +18,7 @@ struct StackConfig {
   std::vector<std::vector<core::RxQueue>> rx_queues;  ///< by worker index
   proto::Ip4Config ip4;
   proto::Ip6Config ip6;
+  proto::ReassemblyLimits reassembly;
   crypto::IpsecConfig ipsec;
   std::shared_ptr<const core::Observation> observation;  ///< null: nobody watches
 };
@@ -31,6 +33,7 @@ struct Shard {
 
   core::Worker worker;
   proto::IpShard ip;
+  proto::Reassembler reassembler;
   crypto::EspShard esp;
 };
 
@@ -47,4 +50,7 @@ std::uint32_t handoff_path(Shard& s, const StackConfig& config) noexcept;
 /// Packets that wait for a neighbour: those whose next hop has changed go on, those of a neighbour
 /// that failed are dropped and their source is told.
 void held_path(Shard& s, const StackConfig& config) noexcept;
+
+/// Datagrams that have waited for fragments too long: dropped, and their source is told.
+void reassembly_path(Shard& s, const StackConfig& config) noexcept;
 }  // namespace polluxd

@@ -72,6 +72,7 @@ void drain(Shard& s, const StackConfig& config) noexcept {
     s.worker.drop(p.m, core::DropReason::WorkerStopping);
     return true;
   });
+  s.reassembler.clear(s.worker, core::DropReason::WorkerStopping);
   core::flush_tx(s.worker, config.interfaces);
 }
 }  // namespace
@@ -79,6 +80,7 @@ void drain(Shard& s, const StackConfig& config) noexcept {
 std::uint32_t run_once(Shard& s, const StackConfig& config) noexcept {
   s.worker.observation = config.observation.get();
   held_path(s, config);  // first: what waited leaves before what comes after it
+  reassembly_path(s, config);
   std::uint32_t moved = 0;
   for (const core::RxQueue q : config.rx_queues[s.worker.index]) moved += poll(s, config, q);
   moved += handoff_path(s, config);

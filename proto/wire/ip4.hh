@@ -130,6 +130,12 @@ constexpr void decrement_ttl(MutBytes header) noexcept {
   store_be16(header, 10, static_cast<std::uint16_t>(sum + (sum >= 0xffff ? 1 : 0)));
 }
 
+/// Sets the Identification, checksum kept right.
+constexpr void set_id(MutBytes header, std::uint16_t id) noexcept {
+  store_be16(header, 10, update_checksum(load_be16(header, 10), load_be16(header, 4), id));
+  store_be16(header, 4, id);
+}
+
 /// Sets the source of a header whose source is 0.0.0.0, checksum kept right.
 constexpr void set_source(MutBytes header, std::uint32_t src) noexcept {
   std::uint16_t sum = load_be16(header, 10);

@@ -118,12 +118,6 @@ TEST_F(Forward, TooBigWithDfNamesTheMtu) {
   expect_refused(udp(f, 1253), "Ip4TooBig", {.type = 3, .code = 4, .word2 = 1280});
 }
 
-TEST_F(Forward, TooBigWithoutDfIsNotFragmented) {
-  must(r.manager.set_mtu("wan0", 1280));
-  expect_refused(udp(from_host_to(kFar), 1253), "Ip4NeedsFragmentation",
-                 {.type = 3, .code = 4, .word2 = 1280});
-}
-
 TEST_F(Forward, FitsTheMtuExactly) {
   must(r.manager.set_mtu("wan0", 1280));
   r.receive(r.lan, from_host(udp(from_host_to(kFar), 1252)));
@@ -225,11 +219,6 @@ TEST_F(Forward, ProtocolUnreachable) {
   Ip4 f = from_host_to(Router::kLanIp);
   f.protocol = 132;
   expect_refused(ip4(f, pattern(30)), "Ip4NoProtocol", {.type = 3, .code = 2, .word2 = 0});
-}
-TEST_F(Forward, FragmentForUs) {
-  Ip4 f = from_host_to(Router::kLanIp);
-  f.more_fragments = true;
-  expect_dropped(from_host(udp(f)), "Ip4FragmentForUs");
 }
 TEST_F(Forward, ErrorsAboutErrorsAreNotSent) {
   Ip4 f = from_host_to(kFar);

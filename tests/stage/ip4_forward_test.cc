@@ -10,12 +10,14 @@ using namespace test;
 class Ip4Forward : public StageLab {
 protected:
   void run(core::Burst& in, std::uint32_t dst) {
-    proto::RoutedBurst routed, out;
+    proto::RoutedBurst routed, out, too_big;
     core::NotedBurst<proto::Icmp4Cause> refused;
     for (rte_mbuf* m : in.take()) routed.push(m, &hop_to(dst));
-    proto::ip4_forward(worker, routed, out, refused);
+    proto::ip4_forward(worker, routed, out, too_big, refused);
     for (std::size_t i = 0; i < out.size(); ++i) EXPECT_EQ(out.notes()[i], &hop_to(dst));
+    for (std::size_t i = 0; i < too_big.size(); ++i) EXPECT_EQ(too_big.notes()[i], &hop_to(dst));
     collect("out", out);
+    collect("too_big", too_big);
     collect(refused);
   }
 };
@@ -39,9 +41,7 @@ TEST_F(Ip4Forward, Table) {
             {.name = "FitsExactlyWithDf",
              .packet = sized(1400, {.dont_fragment = true}),
              .next = "out"},
-            {.name = "OneByteTooMuch",
-             .packet = sized(1401),
-             .next = "refused Ip4NeedsFragmentation 3/4, MTU 1400"},
+            {.name = "OneByteTooMuch", .packet = sized(1401), .next = "too_big"},
             {.name = "OneByteTooMuchWithDf",
              .packet = sized(1401, {.dont_fragment = true}),
              .next = "refused Ip4TooBig 3/4, MTU 1400"},

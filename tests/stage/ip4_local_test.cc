@@ -16,6 +16,7 @@ protected:
     proto::ip4_local(worker, in, next, refused);
     collect("icmp", next.icmp);
     collect("esp", next.esp);
+    collect("fragments", next.fragments);
     collect(refused);
   }
 };
@@ -44,10 +45,10 @@ TEST_F(Ip4Local, Table) {
             {.name = "Protocol255", .packet = protocol(255), .next = "refused Ip4NoProtocol 3/2"},
             {.name = "FirstFragment",
              .packet = ip4_icmp({.more_fragments = true}, {}, pattern(8)),
-             .dropped = DropReason::Ip4FragmentForUs},
+             .next = "fragments"},
             {.name = "LastFragment",
              .packet = ip4({.fragment_offset = 8, .protocol = 50}, pattern(40)),
-             .dropped = DropReason::Ip4FragmentForUs},
+             .next = "fragments"},
             {.name = "DontFragmentIsNoFragment",
              .packet = ip4_icmp({.dont_fragment = true}, {}, pattern(8)),
              .next = "icmp"},

@@ -15,9 +15,12 @@ protected:
     proto::ip4_output(worker, shard, config, in, next);
     collect("ether", next.ether);
     collect("tunnel", next.tunnel);
+    collect("ether_too_big", next.ether_too_big);
+    collect("tunnel_too_big", next.tunnel_too_big);
   }
-  static Packet to(const char* dst, std::size_t total = 40) {
-    return ip4({.src = kOurIp, .dst = ip(dst)}, pattern(total - 20));
+  static Packet to(const char* dst, std::size_t total = 40, bool dont_fragment = true) {
+    return ip4({.dont_fragment = dont_fragment, .src = kOurIp, .dst = ip(dst)},
+               pattern(total - 20));
   }
 };
 
@@ -48,8 +51,27 @@ TEST_F(Ip4Output, Table) {
           {.name = "TooBigForTheTunnel",
            .packet = to("10.2.2.3", 1301),
            .dropped = DropReason::Ip4TooBig},
+          {.name = "ToBeCut", .packet = to("10.1.2.3", 1401, false), .next = "ether_too_big"},
+          {.name = "ToBeCutForTheTunnel",
+           .packet = to("10.2.2.3", 1301, false),
+           .next = "tunnel_too_big"},
       },
       [&](core::Burst& in) { run(in); });
+}
+
+TEST_F(Ip4Output, WhatIsCutHasAnIdentificationOfItsOwn) {  // RFC 6864 section 4.1
+  shard.ip_id = 0xfffe;
+  for (const std::uint16_t id : std::array<std::uint16_t, 3>{0xfffe, 0xffff, 0}) {
+    core::Burst in;
+    in.push(pool.make(to("10.1.2.3", 1401, false)));
+    in.push(pool.make(to("10.1.2.3", 1400, false)));
+    run(in);
+    const Outcome o = settle(Stage::Ip4Output, 2);
+    EXPECT_EQ(
+        o.to.at("ether_too_big"),
+        std::vector<Packet>{ip4({.id = id, .src = kOurIp, .dst = ip("10.1.2.3")}, pattern(1381))});
+    EXPECT_EQ(o.to.at("ether"), std::vector<Packet>{to("10.1.2.3", 1400, false)});
+  }
 }
 
 TEST_F(Ip4Output, SourceZeroBecomesTheRoutes) {  // RFC 1122 section 3.3.4.3

@@ -36,6 +36,7 @@ Router::Router(Options options)
         const polluxd::Shard::Limits sizes{limits.interfaces, limits.next_hops, limits.sas};
         for (std::uint16_t n = 0; n < options.workers; ++n)
           made.push_back(std::make_unique<polluxd::Shard>(n, sizes, pool.get()));
+        for (const auto& s : made) s->ip.ip_id = 0;  // not at random: tests compare packets
         return made;
       }()},
       shard_list_{[&] {
@@ -50,11 +51,13 @@ Router::Router(Options options)
 
 Router::~Router() {
   manager_.reset();
-  for (const auto& s : shards_)
+  for (const auto& s : shards_) {
+    s->reassembler.clear(s->worker, core::DropReason::WorkerStopping);
     s->ip.hold.review([](const proto::HeldPacket& p) {
       rte_pktmbuf_free(p.m);
       return true;
     });
+  }
   EXPECT_EQ(pool.in_use(), 0u) << "an mbuf leaked";
 }
 
@@ -124,7 +127,7 @@ Drops Router::drops() const {
 
 std::uint64_t Router::held() const {
   std::uint64_t n = 0;
-  for (const auto& s : shards_) n += s->ip.hold.size();
+  for (const auto& s : shards_) n += s->ip.hold.size() + s->reassembler.held();
   return n;
 }
 
