@@ -12,6 +12,28 @@ namespace {
 /// Prefixes beyond the limit that are there for the time of one change only.
 constexpr std::uint32_t kSpare = 4;
 static_assert(sizeof(core::IpAddress) == RTE_FIB6_IPV6_ADDR_SIZE);
+
+/// Groups that a prefix can need, one for each byte behind the first three.
+std::uint32_t groups_of(const IpPrefix& p) noexcept {
+  return p.length <= 24 ? 0 : (p.length + 7u) / 8u - 3u;
+}
+
+/// How many groups DPDK believes its prefixes need. It only grows: what a prefix had is not given
+/// back with it, for where the trie looks for the prefix that covers it, it finds itself (22.11 to
+/// 25.03). So Fib6 counts for itself, and this is set back. It is the second word of a structure
+/// that is DPDK's own: looked for with a prefix whose needs are known.
+/// @return nothing where it is not found there: then DPDK's count decides.
+std::uint32_t* find_reserved(rte_fib6* fib, std::uint32_t groups) {
+  auto* const words = static_cast<std::uint32_t*>(rte_fib6_get_dp(fib));
+  const std::uint8_t host[16] = {0x20, 1, 0xd, 0xb8};
+  constexpr std::uint8_t kDepth = 32;  // one group, which every table has
+  const bool before = words[0] == groups && words[1] == 0;
+  if (rte_fib6_add(fib, host, kDepth, 1) != 0) return nullptr;
+  const bool after = words[0] == groups && words[1] == 1;
+  if (rte_fib6_delete(fib, host, kDepth) != 0 || !before || !after) return nullptr;
+  words[1] = 0;
+  return words + 1;
+}
 }  // namespace
 
 core::Expected<std::unique_ptr<Fib6>> Fib6::create(const char* name, Limits limits,
@@ -36,7 +58,9 @@ core::Expected<std::unique_ptr<Fib6>> Fib6::create(const char* name, Limits limi
                                    limits.routes, limits.groups, rte_strerror(rte_errno))};
   // Where the CPU or the EAL forbids it the scalar one stays.
   (void)rte_fib6_select_lookup(fib, RTE_FIB6_LOOKUP_TRIE_VECTOR_AVX512);
-  return std::unique_ptr<Fib6>{new Fib6{fib, limits, rcu}};
+  std::unique_ptr<Fib6> made{new Fib6{fib, limits, rcu}};
+  made->reserved_by_dpdk_ = find_reserved(fib, limits.groups);
+  return made;
 }
 
 void Fib6::lookup(const core::IpAddress* dst, std::uint64_t* next_hop, unsigned n) const noexcept {
@@ -60,8 +84,9 @@ core::Expected<> Fib6::set(const IpPrefix& prefix, NextHopId next_hop) {
   if (!there && used_ == limits_.routes)
     return core::Error{core::Errc::Full, fmt::format("IPv6 route table is full: {} of {} prefixes",
                                                      used_, limits_.routes)};
+  const bool no_groups = !there && groups_used_ + groups_of(p) > limits_.groups;
   wait_for_freed_groups();
-  if (const int rc = rte_fib6_add(fib_.get(), address, p.length, next_hop); rc != 0)
+  if (const int rc = no_groups ? -ENOSPC : add(p, next_hop); rc != 0)
     return core::Error{
         core::Errc::Full,
         rc == -ENOSPC
@@ -69,17 +94,27 @@ core::Expected<> Fib6::set(const IpPrefix& prefix, NextHopId next_hop) {
                           "used",
                           limits_.groups)
             : fmt::format("IPv6 route table refuses {}: {}", to_string(p), rte_strerror(-rc))};
-  if (there)
+  if (there) {
     may_have_freed_ = true;  // equal entries of a group may have become one
-  else
+  } else {
     ++used_;
+    groups_used_ += groups_of(p);
+  }
   return core::Done{};
+}
+
+int Fib6::add(const IpPrefix& prefix, NextHopId next_hop) {
+  if (reserved_by_dpdk_ != nullptr) *reserved_by_dpdk_ = 0;
+  return rte_fib6_add(fib_.get(), prefix.address.bytes().data(), prefix.length, next_hop);
 }
 
 void Fib6::remove(const IpPrefix& prefix) {
   const IpPrefix p = prefix.network();
   wait_for_freed_groups();
-  if (rte_fib6_delete(fib_.get(), p.address.bytes().data(), p.length) == 0) --used_;
+  if (rte_fib6_delete(fib_.get(), p.address.bytes().data(), p.length) == 0) {
+    --used_;
+    groups_used_ -= groups_of(p);
+  }
   may_have_freed_ = true;
 }
 

@@ -43,11 +43,14 @@ private:
   };
   Fib6(rte_fib6* fib, Limits limits, core::Rcu& rcu) : fib_{fib}, limits_{limits}, rcu_{rcu} {}
   void wait_for_freed_groups() noexcept;
+  int add(const IpPrefix& prefix, NextHopId next_hop);
 
   std::unique_ptr<rte_fib6, Free> fib_;
   Limits limits_;
   core::Rcu& rcu_;
   std::uint32_t used_ = 0;
+  std::uint32_t groups_used_ = 0;              ///< that the prefixes can need, all together
+  std::uint32_t* reserved_by_dpdk_ = nullptr;  ///< what rte_fib6 counts of the same
   bool may_have_freed_ = false;
 };
 }  // namespace proto
