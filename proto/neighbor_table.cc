@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// The table of neighbours: what is in it, and what gives way. neighbor_states.cc has their lives.
 #include "proto/neighbor_table.hh"
 
 #include <fmt/format.h>
 
+#include "proto/ip6_scope.hh"
+
 namespace proto {
 namespace {
-constexpr std::uint64_t kSecond_us = 1'000'000;
-constexpr std::uint32_t kMaxRequests = 3;  // RFC 4861 section 10: MAX_MULTICAST_SOLICIT
-
 NextHopKind kind_of(NeighborState s) noexcept {
   switch (s) {
     case NeighborState::Reachable:
+    case NeighborState::Stale:
+    case NeighborState::Delay:
     case NeighborState::Probe:
     case NeighborState::Permanent: return NextHopKind::Reachable;
     case NeighborState::Failed: return NextHopKind::Failed;
@@ -24,6 +26,8 @@ std::string_view to_string(NeighborState s) noexcept {
     case NeighborState::Idle: return "idle";
     case NeighborState::Incomplete: return "incomplete";
     case NeighborState::Reachable: return "reachable";
+    case NeighborState::Stale: return "stale";
+    case NeighborState::Delay: return "delay";
     case NeighborState::Probe: return "probe";
     case NeighborState::Failed: return "failed";
     case NeighborState::Permanent: return "permanent";
@@ -31,11 +35,17 @@ std::string_view to_string(NeighborState s) noexcept {
   return "?";
 }
 
+NeighborTable::LinkTimers NeighborTable::link_timers(core::InterfaceId interface) const {
+  const auto at = links_.find(interface);
+  return at == links_.end() ? LinkTimers{} : at->second.timers;
+}
+
 core::Expected<NextHopId> NeighborTable::use(core::InterfaceId interface,
                                              const IpAddress& address) {
   const auto at = create({interface, address});
   if (!at) return at.error();
   ++(*at)->second.users;
+  settle((*at)->first, (*at)->second);
   return (*at)->second.next_hop;
 }
 
@@ -43,72 +53,8 @@ void NeighborTable::let_go(core::InterfaceId interface, const IpAddress& address
   const auto at = entries_.find({interface, address});
   if (at == entries_.end() || at->second.users == 0) return;
   --at->second.users;
+  settle(at->first, at->second);
   if (at->second.users == 0 && at->second.state == NeighborState::Idle) erase(at);
-}
-
-void NeighborTable::wanted(const core::Event& e, std::uint64_t now_us) {
-  const auto at = create({e.interface, e.address});
-  if (!at) return;  // full: the packet is dropped by its worker's time limit
-  Entry& entry = (*at)->second;
-  if (entry.state != NeighborState::Idle) return;  // asked already, or just answered
-  entry.state = NeighborState::Incomplete;
-  entry.asked = 0;
-  ask((*at)->first, entry, now_us);
-}
-
-void NeighborTable::seen(const core::Event& e, std::uint64_t now_us) {
-  const Key key{e.interface, e.address};
-  auto at = entries_.find(key);
-  if (at == entries_.end()) {
-    if (!e.may_create) return;
-    const auto made = create(key);
-    if (!made) return;
-    at = *made;
-  }
-  if (at->second.state != NeighborState::Permanent) confirm(key, at->second, e.mac, now_us);
-}
-
-void NeighborTable::poll(std::uint64_t now_us) {
-  for (auto at = entries_.begin(); at != entries_.end();) {
-    const auto here = at++;
-    Entry& e = here->second;
-    const bool timed = e.state != NeighborState::Idle && e.state != NeighborState::Permanent;
-    if (timed && now_us >= e.deadline_us && !expire(here->first, e, now_us)) erase(here);
-  }
-}
-
-bool NeighborTable::expire(const Key& key, Entry& e, std::uint64_t now_us) {
-  switch (e.state) {
-    case NeighborState::Reachable:
-      // Asked again only when something was sent to it meanwhile (RFC 1122 section 2.3.2.1).
-      if (env_.packets(e.next_hop) == e.packets_then) break;
-      e.state = NeighborState::Probe;
-      e.asked = 0;
-      ask(key, e, now_us);
-      return true;
-    case NeighborState::Probe:
-      if (e.asked >= kMaxRequests) {
-        e.state = NeighborState::Incomplete;  // it may have moved: ask everybody
-        e.asked = 0;
-        publish(key, e);
-      }
-      ask(key, e, now_us);
-      return true;
-    case NeighborState::Incomplete:
-      if (e.asked < kMaxRequests) {
-        ask(key, e, now_us);
-      } else {
-        e.state = NeighborState::Failed;
-        e.deadline_us = now_us + timers_.down_s * kSecond_us;
-        publish(key, e);
-      }
-      return true;
-    default: break;
-  }
-  if (e.users == 0) return false;
-  e.state = NeighborState::Idle;
-  publish(key, e);
-  return true;
 }
 
 core::Expected<> NeighborTable::add_permanent(core::InterfaceId interface, const IpAddress& address,
@@ -116,11 +62,17 @@ core::Expected<> NeighborTable::add_permanent(core::InterfaceId interface, const
   if (core::is_group(mac) || mac == core::MacAddress{})
     return core::Error{core::Errc::Invalid,
                        fmt::format("{} is no address of a single host", to_string(mac))};
-  const Key key{interface, address};
-  const auto at = create(key);
+  const auto at = create({interface, address});
   if (!at) return at.error();
-  confirm(key, (*at)->second, mac, now_us);
-  (*at)->second.state = NeighborState::Permanent;
+  const auto& [key, e] = **at;
+  Entry& entry = (*at)->second;
+  const bool same = kind_of(e.state) == NextHopKind::Reachable && e.mac == mac;
+  entry.state = NeighborState::Permanent;
+  entry.mac = mac;
+  entry.confirmed_us = now_us;
+  set_deadline(key, entry, 0);
+  settle(key, entry);
+  if (!same) publish(key, entry);
   return core::Done{};
 }
 
@@ -128,40 +80,40 @@ core::Expected<> NeighborTable::remove(core::InterfaceId interface, const IpAddr
   const auto at = entries_.find({interface, address});
   if (at == entries_.end() || at->second.state == NeighborState::Idle)
     return core::Error{core::Errc::NotFound,
-                       fmt::format("no neighbour {} there", to_string(address))};
-  if (at->second.users == 0) {
-    erase(at);
-  } else {
-    at->second.state = NeighborState::Idle;
-    publish(at->first, at->second);
-  }
+                       fmt::format("no neighbour {} there", to_string(unscoped(address)))};
+  if (!forget(at->first, at->second)) erase(at);
   return core::Done{};
 }
 
 void NeighborTable::remove_unless(core::InterfaceId interface,
                                   const std::function<bool(const IpAddress& address)>& keep) {
-  for (auto at = entries_.begin(); at != entries_.end();) {
+  for (auto at = entries_.lower_bound({interface, IpAddress{}}); at != entries_.end();) {
     const auto here = at++;
-    if (here->first.interface == interface && here->second.users == 0 && !keep(here->first.address))
-      erase(here);
+    if (here->first.interface != interface) break;
+    if (here->second.users == 0 && !keep(here->first.address)) erase(here);
   }
 }
 
 void NeighborTable::refresh_link(core::InterfaceId interface) {
-  for (auto& [key, e] : entries_)
-    if (key.interface == interface) publish(key, e);
+  for (auto at = entries_.lower_bound({interface, IpAddress{}});
+       at != entries_.end() && at->first.interface == interface; ++at)
+    publish(at->first, at->second);
 }
 
 std::vector<NeighborInfo> NeighborTable::list(std::uint64_t now_us) const {
   std::vector<NeighborInfo> all;
-  for (const auto& [key, e] : entries_)
-    all.push_back({key.interface, key.address, e.mac, e.state, now_us - e.confirmed_us});
+  all.reserve(entries_.size());
+  for (const auto& [key, e] : entries_) {
+    const std::uint64_t end_us = e.state == NeighborState::Stale ? e.forget_us : e.deadline_us;
+    all.push_back({key.interface, unscoped(key.address), e.mac, e.state, now_us - e.confirmed_us,
+                   e.is_router, end_us > now_us ? end_us - now_us : 0});
+  }
   return all;
 }
 
 core::Expected<NeighborTable::Entries::iterator> NeighborTable::create(const Key& key) {
   if (const auto at = entries_.find(key); at != entries_.end()) return at;
-  if (entries_.size() >= env_.limit && !make_room())
+  if (!make_room(key.interface))
     return core::Error{core::Errc::Full,
                        fmt::format("neighbour table is full: {} entries", env_.limit)};
   Entry e;
@@ -179,29 +131,48 @@ core::Expected<NeighborTable::Entries::iterator> NeighborTable::create(const Key
     return added.error();
   }
   e.host_route = static_cast<bool>(added);  // the same address on a second link has none
-  return entries_.emplace(key, e).first;
+  const auto at = entries_.emplace(key, e).first;
+  settle(at->first, at->second);
+  return at;
 }
 
 void NeighborTable::erase(Entries::iterator at) {
-  if (at->second.host_route)
-    (void)env_.routes.remove(IpPrefix::host(at->first.address), RouteOrigin::Neighbor);
-  env_.next_hops.release(at->second.next_hop);
+  auto& [key, e] = *at;
+  set_deadline(key, e, 0);
+  e.users = 1;  // out of every list
+  settle(key, e);
+  if (e.host_route) (void)env_.routes.remove(IpPrefix::host(key.address), RouteOrigin::Neighbor);
+  env_.next_hops.release(e.next_hop);
   entries_.erase(at);
 }
 
-/// Lets the entry go that is worth least: one that failed, or one that never answered.
-bool NeighborTable::make_room() {
-  auto victim = entries_.end();
-  for (auto at = entries_.begin(); at != entries_.end(); ++at) {
-    const Entry& e = at->second;
-    const bool useless =
-        e.users == 0 && (e.state == NeighborState::Failed || e.state == NeighborState::Incomplete);
-    if (useless && (victim == entries_.end() || e.deadline_us < victim->second.deadline_us))
-      victim = at;
+/// Room for one more entry of a link, within the limits of the class's comment.
+bool NeighborTable::make_room(core::InterfaceId interface) {
+  const std::size_t of_one_link = env_.limit - env_.limit / 4;
+  const Link& link = links_[interface];
+  if (link.dynamic >= of_one_link && !evict(kDispensable, &link)) return false;
+  return entries_.size() < env_.limit || evict(kDispensable, nullptr);
+}
+
+/// Room among those that have not answered.
+void NeighborTable::bound_unanswered() {
+  constexpr std::size_t kAnswered = static_cast<std::size_t>(Worth::Stranger);
+  if (unanswered_ >= env_.limit / 2) evict(kAnswered, nullptr);
+}
+
+/// Lets one entry go that is worth less than `worst_kept`, of that link or of all.
+bool NeighborTable::evict(std::size_t worst_kept, const Link* only) {
+  for (std::size_t worth = 0; worth < worst_kept; ++worth) {
+    const Link* most = only;
+    for (const auto& [id, link] : links_)
+      if (only == nullptr &&
+          (most == nullptr || link.dispensable[worth].size() > most->dispensable[worth].size()))
+        most = &link;
+    if (most == nullptr || most->dispensable[worth].empty()) continue;
+    erase(entries_.find(*most->dispensable[worth].front()));
+    return true;
   }
-  if (victim == entries_.end()) return false;
-  erase(victim);
-  return true;
+  return false;
 }
 
 void NeighborTable::publish(const Key& key, Entry& e) {
@@ -211,25 +182,30 @@ void NeighborTable::publish(const Key& key, Entry& e) {
   env_.next_hops.set(e.next_hop, fields);
 }
 
-void NeighborTable::ask(const Key& key, Entry& e, std::uint64_t now_us) {
-  ++e.asked;
-  e.deadline_us = now_us + kSecond_us;
-  const bool unicast = e.state == NeighborState::Probe;
-  env_.request(key.interface, key.address,
-               unicast ? std::optional{e.mac} : std::optional<core::MacAddress>{});
+/// After a change of state or users: what the entry is worth, and what it counts as.
+void NeighborTable::settle(const Key& key, Entry& e) {
+  Link& link = links_[key.interface];
+  const bool dynamic = e.users == 0 && e.state != NeighborState::Permanent;
+  if (dynamic != e.dynamic) link.dynamic += dynamic ? 1 : std::size_t{0} - 1;
+  e.dynamic = dynamic;
+  Worth worth = Worth::Kept;
+  if (dynamic && e.state == NeighborState::Failed) worth = Worth::Failed;
+  if (dynamic && e.state == NeighborState::Incomplete) worth = Worth::Unanswered;
+  if (dynamic && e.state == NeighborState::Stale)
+    worth = e.answered ? Worth::Stale : Worth::Stranger;
+  if (worth == e.worth) return;
+  const auto counts = [](Worth w) { return w < Worth::Stranger ? std::size_t{1} : 0; };
+  unanswered_ += counts(worth) - counts(e.worth);
+  if (e.worth != Worth::Kept) link.dispensable[static_cast<std::size_t>(e.worth)].erase(e.place);
+  e.worth = worth;
+  if (worth == Worth::Kept) return;
+  auto& all = link.dispensable[static_cast<std::size_t>(worth)];
+  e.place = all.insert(all.end(), &key);
 }
 
-void NeighborTable::confirm(const Key& key, Entry& e, const core::MacAddress& mac,
-                            std::uint64_t now_us) {
-  const bool known = kind_of(e.state) == NextHopKind::Reachable;
-  const bool same = known && e.mac == mac;
-  e.state = NeighborState::Reachable;
-  e.mac = mac;
-  e.asked = 0;
-  e.confirmed_us = now_us;
-  e.packets_then = env_.packets(e.next_hop);
-  const std::uint32_t early = std::min(timers_.refresh_s, timers_.keep_s / 2);
-  e.deadline_us = now_us + (timers_.keep_s - early) * kSecond_us;
-  if (!same) publish(key, e);
+void NeighborTable::set_deadline(const Key& key, Entry& e, std::uint64_t at_us) {
+  if (e.deadline_us != 0) deadlines_.erase({e.deadline_us, &key});
+  e.deadline_us = at_us;
+  if (at_us != 0) deadlines_.insert({at_us, &key});
 }
 }  // namespace proto

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// ARP's states and timers in virtual time.
+// ARP's states and timers in virtual time. Neighbour Discovery's: neighbor_discovery_test.cc.
 #include "proto/neighbor_table.hh"
 
 #include <gtest/gtest.h>
@@ -410,7 +410,8 @@ TEST_F(NeighborTableTest, SameAddressOnTwoLinksIsTwoNeighbors) {
 
 TEST(NeighborState, HasAName) {
   for (const auto s : {NeighborState::Idle, NeighborState::Incomplete, NeighborState::Reachable,
-                       NeighborState::Probe, NeighborState::Failed, NeighborState::Permanent})
+                       NeighborState::Stale, NeighborState::Delay, NeighborState::Probe,
+                       NeighborState::Failed, NeighborState::Permanent})
     EXPECT_NE(proto::to_string(s), "?");
 }
 }  // namespace
