@@ -47,7 +47,6 @@ std::optional<core::IpAddress> choose_source(const Ip6Config& config, const Next
 /// @return why the packet cannot go, where it cannot.
 std::optional<DropReason> finish(const Ip6Config& config, rte_mbuf& m, const NextHop& hop,
                                  const core::IpAddress& dst) noexcept {
-  if (m.pkt_len > hop.mtu) return DropReason::Ip6TooBig;
   const MutBytes packet = core::front_bytes_mut(m);
   const core::IpAddress src = load_ip6(packet, Ip6View::kSourceAt);
   if (src == core::IpAddress{}) {
@@ -62,7 +61,7 @@ std::optional<DropReason> finish(const Ip6Config& config, rte_mbuf& m, const Nex
 }  // namespace
 
 void ip6_output(core::Worker& w, IpShard& shard, const Ip6Config& config, ScopedBurst& in,
-                RoutedBurst& ether) noexcept {
+                RoutedBurst& ether, RoutedBurst& too_big) noexcept {
   if (in.empty()) return;
   w.enter(core::Stage::Ip6Output, in.packets());
   std::array<std::uint64_t, core::Burst::kCapacity> hops;
@@ -81,7 +80,7 @@ void ip6_output(core::Worker& w, IpShard& shard, const Ip6Config& config, Scoped
     else if (const auto why = finish(config, *m, hop, dst[i]))
       w.drop(m, *why);
     else
-      ether.push(m, &hop);
+      (m->pkt_len <= hop.mtu ? ether : too_big).push(m, &hop);
   }
 }
 }  // namespace proto

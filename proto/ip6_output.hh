@@ -8,11 +8,10 @@ namespace proto {
 /// checksum of the ICMPv6 message or UDP datagram right behind the header follows. What must keep
 /// :: (duplicate address detection) is sent as a frame. The hop limit stays.
 /// In:    data at an IPv6 header that we wrote; note = scoped destination.
-/// Out:   `ether`: to a neighbour that is known; held for its neighbour, or dropped: nobody is
-/// told.
-///        `in` is empty.
+/// Out:   `ether`: to a neighbour that is known; `too_big`: the same, to be cut first; held for its
+///        neighbour, or dropped: nobody is told. `in` is empty.
 /// Drops: Ip6NoRoute, Ip6Blackhole, Ip6Prohibited, Ip6Martian, Ip6Multicast, Ip6OwnDestination,
-///        Ip6BeyondScope, Ip6TooBig, NeighborFailed, NeighborHoldFull.
+///        Ip6BeyondScope, NeighborFailed, NeighborHoldFull.
 void ip6_output(core::Worker& w, IpShard& shard, const Ip6Config& config, ScopedBurst& in,
-                RoutedBurst& ether) noexcept;
+                RoutedBurst& ether, RoutedBurst& too_big) noexcept;
 }  // namespace proto

@@ -88,8 +88,10 @@ Reassembler::Slot Reassembler::find_or_open(core::Worker& w, const ReassemblyLim
 /// Sees to it that one fragment more may be kept for `d`. @return false: `d` is given up or gone.
 bool Reassembler::make_room(core::Worker& w, const ReassemblyLimits& limits, Slot d) noexcept {
   const std::size_t limit = std::min(limits.fragments, kMaxFragments);
-  const std::size_t share = std::max<std::size_t>(1, limit / kShare);
-  if (table_[d].fragments >= std::min<std::size_t>(limits.per_datagram, share)) {
+  const std::size_t most = std::min<std::size_t>(std::min(limits.per_datagram, kMaxPerDatagram),
+                                                 std::max<std::size_t>(1, limit / 2));
+  const std::size_t share = std::max(most, limit / kShare);
+  if (table_[d].fragments >= most) {
     give_up(w, d, DropReason::FragmentTooMany);
     return false;
   }

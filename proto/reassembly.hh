@@ -30,8 +30,9 @@ struct Ip6FragmentPlace {
 /// the constructor.
 ///
 /// Who gives way when a limit is reached:
-/// - A source has at most an eighth of the datagrams and of the fragments. Beyond it its own oldest
-///   datagram goes, so that a flood from one source costs that source alone.
+/// - A source has at most an eighth of the datagrams and of the fragments (but always the fragments
+///   of one datagram, where these are not half of all). Beyond it its own oldest datagram goes, so
+///   that a flood from one source costs that source alone.
 /// - When the table is full in spite of it, the oldest datagram of all goes. So each lives at least
 ///   as long as it takes the table to be filled anew; an honest sender's fragments follow each
 ///   other and need far less. To take from the heaviest source instead would let a flood of forged
@@ -41,6 +42,7 @@ class Reassembler {
 public:
   static constexpr std::uint16_t kMaxDatagrams = 1024;  ///< of a family
   static constexpr std::uint16_t kMaxFragments = 16384;
+  static constexpr std::uint16_t kMaxPerDatagram = 1024;
   static constexpr std::uint16_t kShare = 8;  ///< a source has one part in so many
 
   /// @param seed  of the hash; nobody outside may know it.

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <random>
 #include <stdexcept>
 
@@ -32,11 +33,49 @@ std::vector<proto::Ip4Prefix> ip4_addresses(const std::vector<proto::IpPrefix>& 
   return ip4;
 }
 
+void add_reassembly_sysctls(core::Sysctl& s) {
+  using proto::Reassembler;
+  const proto::ReassemblyLimits l;
+  s.add({"net.inet.ip.maxfragpackets", "datagrams in fragments that a worker keeps; 0: none", 0,
+         Reassembler::kMaxDatagrams, l.ip4_datagrams});
+  s.add({"net.inet6.ip6.maxfragpackets", "datagrams in fragments that a worker keeps; 0: none", 0,
+         Reassembler::kMaxDatagrams, l.ip6_datagrams});
+  s.add({"net.inet.ip.maxfrags",
+         "fragments that a worker keeps, of both families; all workers together never more "
+         "than a quarter of limits.mbufs",
+         8, Reassembler::kMaxFragments, l.fragments});
+  s.add({"net.inet.ip.maxfragsperpacket", "fragments of one datagram, IPv4 and IPv6", 2,
+         Reassembler::kMaxPerDatagram, l.per_datagram});
+  s.add({"net.inet.ip.ipfragttl", "seconds that an IPv4 datagram waits for fragments", 1, 255,
+         std::int64_t{l.ip4_ttl_us} / 1'000'000});
+  s.add({"net.inet6.ip6.ip6fragttl", "seconds that an IPv6 datagram waits for fragments", 1, 255,
+         std::int64_t{l.ip6_ttl_us} / 1'000'000});
+}
+
+/// Workers together keep at most a quarter of the buffers, whatever sysctl says: a flood of
+/// fragments must leave enough for everything else.
+proto::ReassemblyLimits reassembly_limits(const core::Sysctl& s, std::size_t buffers,
+                                          std::size_t workers) {
+  const auto small = [&](const char* name) { return static_cast<std::uint16_t>(s.value(name)); };
+  const auto us = [&](const char* name) {
+    return static_cast<std::uint32_t>(s.value(name) * std::int64_t{kSecond_us});
+  };
+  const std::size_t most = std::max<std::size_t>(8, buffers / (4 * workers));
+  return {.ip4_datagrams = small("net.inet.ip.maxfragpackets"),
+          .ip6_datagrams = small("net.inet6.ip6.maxfragpackets"),
+          .fragments = static_cast<std::uint16_t>(
+              std::min<std::size_t>(small("net.inet.ip.maxfrags"), most)),
+          .per_datagram = small("net.inet.ip.maxfragsperpacket"),
+          .ip4_ttl_us = us("net.inet.ip.ipfragttl"),
+          .ip6_ttl_us = us("net.inet6.ip6.ip6fragttl")};
+}
+
 void add_sysctls(core::Sysctl& s) {
   s.add({"net.inet.ip.forwarding", "forward packets between interfaces (0 or 1)", 0, 1, 0});
   s.add({"net.inet.ip.ttl", "TTL of packets of our own", 1, 255, 64});
   s.add({"net.inet.icmp.errppslimit", "ICMP errors a second and worker; 0 sends none", 0, 1'000'000,
          100});
+  add_reassembly_sysctls(s);
   s.add({"net.inet.arp.keep", "seconds for which an ARP answer is good", 2, 86'400, 1200});
   s.add({"net.inet.arp.refresh", "seconds before the end at which a used entry is asked again", 1,
          3600, 30});
@@ -112,6 +151,7 @@ void Manager::Impl::publish() {
       static_cast<std::uint32_t>(sysctl.value("net.inet.icmp.errppslimit"));
   for (std::size_t id = 0; id < managed.size(); ++id)
     master.ip4.addresses[id] = ip4_addresses(managed[id].addresses);
+  master.reassembly = reassembly_limits(sysctl, limits.mbufs, env.shards.size());
   master.observation = observers.observation(master.interfaces);
   published->publish(std::make_unique<const StackConfig>(master));
 }

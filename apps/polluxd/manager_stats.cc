@@ -87,7 +87,11 @@ std::vector<UseAgainstLimit> Manager::usage() const {
     mbufs += rte_mempool_in_use_count(pool);
     most += pool->size;
   }
+  std::uint64_t fragments = 0;
+  for (const Shard* s : m.env.shards) fragments += s->reassembler.held();
+  const auto fragment_limit = std::uint64_t{m.master.reassembly.fragments} * m.env.shards.size();
   return {{"mbufs", mbufs, most},
+          {"fragments", fragments, fragment_limit},
           {"interfaces", interfaces, m.limits.interfaces},
           {"routes", m.fib4->used(), m.limits.routes},
           {"routes6", m.fib6->used(), m.limits.routes6},

@@ -117,11 +117,13 @@ void ip4_local_path(Shard& s, const StackConfig& config, proto::Ip4LookupNext& r
 /// addresses.
 void ip6_forward_path(Shard& s, const StackConfig& config, core::InterfaceId link,
                       proto::Ip6LookupNext& routed, proto::ScopedBurst& own) noexcept {
-  proto::RoutedBurst ether;
+  proto::RoutedBurst ether, too_big;
   proto::ip6_forward(s.worker, routed.forward, ether, routed.refused);
   proto::icmp6_error(s.worker, s.ip, config.ip6, link, routed.refused, own);
-  proto::ip6_output(s.worker, s.ip, config.ip6, own, ether);
+  proto::ip6_output(s.worker, s.ip, config.ip6, own, ether, too_big);
   proto::ether_output(s.worker, s.ip, config.interfaces, *config.ip6.next_hops, ether);
+  if (!too_big.empty()) [[unlikely]]
+    cut_path(s, config, too_big);
 }
 
 /// IPv4 packets that came in on `in`.
