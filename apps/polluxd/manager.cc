@@ -76,6 +76,12 @@ void add_sysctls(core::Sysctl& s) {
   s.add({"net.inet.icmp.errppslimit", "ICMP errors a second and worker; 0 sends none", 0, 1'000'000,
          100});
   add_reassembly_sysctls(s);
+  s.add({"net.inet6.ip6.forwarding", "forward IPv6 packets between interfaces (0 or 1)", 0, 1, 0});
+  s.add({"net.inet6.ip6.hlim", "hop limit of packets of our own", 1, 255, 64});
+  s.add({"net.inet6.ip6.hdrnestlimit", "extension headers that are read of a packet for us", 0, 50,
+         8});
+  s.add({"net.inet6.icmp6.errppslimit", "ICMPv6 errors a second and worker; 0 sends none", 0,
+         1'000'000, 100});
   s.add({"net.inet.arp.keep", "seconds for which an ARP answer is good", 2, 86'400, 1200});
   s.add({"net.inet.arp.refresh", "seconds before the end at which a used entry is asked again", 1,
          3600, 30});
@@ -143,12 +149,21 @@ const core::Published<StackConfig>& Manager::published() const noexcept {
   return *impl_->published;
 }
 
+void Manager::Impl::load_ip6_sysctl() {
+  proto::Ip6Sysctl& ip6 = master.ip6.sysctl;
+  ip6.forwarding = sysctl.value("net.inet6.ip6.forwarding") != 0;
+  ip6.hop_limit = static_cast<std::uint8_t>(sysctl.value("net.inet6.ip6.hlim"));
+  ip6.max_extensions = static_cast<std::uint8_t>(sysctl.value("net.inet6.ip6.hdrnestlimit"));
+  ip6.icmp_errors_per_s = static_cast<std::uint32_t>(sysctl.value("net.inet6.icmp6.errppslimit"));
+}
+
 /// Every change of what is published goes through here: a copy, an exchange, one grace period.
 void Manager::Impl::publish() {
   master.ip4.sysctl.forwarding = sysctl.value("net.inet.ip.forwarding") != 0;
   master.ip4.sysctl.ttl = static_cast<std::uint8_t>(sysctl.value("net.inet.ip.ttl"));
   master.ip4.sysctl.icmp_errors_per_s =
       static_cast<std::uint32_t>(sysctl.value("net.inet.icmp.errppslimit"));
+  load_ip6_sysctl();
   for (std::size_t id = 0; id < managed.size(); ++id)
     master.ip4.addresses[id] = ip4_addresses(managed[id].addresses);
   master.reassembly = reassembly_limits(sysctl, limits.mbufs, env.shards.size());

@@ -55,6 +55,7 @@ struct Manager::Impl {
 
   // manager.cc
   void publish();
+  void load_ip6_sysctl();
   void count_events(std::uint64_t now);
   void handle(const core::Event& e);
   void run_announcements();

@@ -33,6 +33,16 @@ void Manager::Impl::add_builtin_routes() {
   };
   for (const auto& [prefix, nh] : builtin)
     (void)routes.add(prefix, RouteOrigin::Builtin, {nh, core::kNoInterface, std::nullopt});
+  // RFC 4291 section 2.4. IPv4-mapped addresses, no prefix here, are ip6_input's.
+  const std::pair<const char*, proto::NextHopId> builtin6[] = {
+      {"::/128", martian},      // unspecified
+      {"::1/128", martian},     // loopback
+      {"fe80::/10", martian},   // link-local of no link
+      {"ff00::/8", multicast},  // groups that nobody has joined
+  };
+  for (const auto& [prefix, nh] : builtin6)
+    (void)routes.add(proto::parse_ip_prefix(prefix).value(), RouteOrigin::Builtin,
+                     {nh, core::kNoInterface, std::nullopt});
 }
 
 core::Expected<proto::Route> Manager::Impl::resolve(const RouteSpec& spec) {
