@@ -62,4 +62,23 @@ struct Ip6Fragment {
   p.insert(p.end(), part.begin(), part.end());
   return p;
 }
+
+/// Part of a payload, as an IPv4 packet with the fields of `f`.
+[[nodiscard]] inline Packet part4(Ip4 f, PacketBytes payload, std::size_t offset,
+                                  std::size_t length) {
+  f.fragment_offset = static_cast<std::uint16_t>(offset);
+  f.more_fragments = offset + length < payload.size();
+  return ip4(f, payload.subspan(offset, length));
+}
+/// The same as an IPv6 packet.
+[[nodiscard]] inline Packet part6(const Ip6& f, PacketBytes payload, std::size_t offset,
+                                  std::size_t length, std::uint32_t id = 1) {
+  Ip6 outer = f;
+  outer.next_header = 44;
+  return ip6(outer, ip6_fragment({.next_header = f.next_header,
+                                  .offset = offset,
+                                  .more = offset + length < payload.size(),
+                                  .id = id},
+                                 payload.subspan(offset, length)));
+}
 }  // namespace test
