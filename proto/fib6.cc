@@ -13,6 +13,36 @@ namespace {
 constexpr std::uint32_t kSpare = 4;
 static_assert(sizeof(core::IpAddress) == RTE_FIB6_IPV6_ADDR_SIZE);
 
+/// The last address of a prefix.
+core::IpAddress last_of(const IpPrefix& p) noexcept {
+  core::IpAddress a = p.address;
+  for (std::size_t bit = p.length; bit < 128; ++bit)
+    a.bytes()[bit / 8] = static_cast<std::uint8_t>(a.bytes()[bit / 8] | 0x80u >> bit % 8);
+  return a;
+}
+
+const std::uint8_t* bytes_of(const IpPrefix& p) noexcept {
+  return p.address.bytes().data();
+}
+rte_rib6_node* find(rte_rib6* rib, const IpPrefix& p) noexcept {
+  return rte_rib6_lookup_exact(rib, bytes_of(p), p.length);
+}
+
+/// Whether `p` goes to the end of the address space and longer prefixes lie in it.
+bool reaches_end_over_others(rte_rib6* rib, const IpPrefix& p) noexcept {
+  const core::IpAddress end = last_of(p);
+  for (const std::uint8_t b : end.bytes())
+    if (b != 0xff) return false;
+  const auto next = [&](rte_rib6_node* last) {
+    return rte_rib6_get_nxt(rib, bytes_of(p), p.length, last, RTE_RIB6_GET_NXT_COVER);
+  };
+  std::uint8_t length = 0;
+  rte_rib6_node* first = next(nullptr);
+  if (first != nullptr && rte_rib6_get_depth(first, &length) == 0 && length == p.length)
+    first = next(first);
+  return first != nullptr;
+}
+
 /// Groups that a prefix can need, one for each byte behind the first three.
 std::uint32_t groups_of(const IpPrefix& p) noexcept {
   return p.length <= 24 ? 0 : (p.length + 7u) / 8u - 3u;
@@ -78,15 +108,16 @@ NextHopId Fib6::lookup(const core::IpAddress& dst) const noexcept {
 
 core::Expected<> Fib6::set(const IpPrefix& prefix, NextHopId next_hop) {
   const IpPrefix p = prefix.network();
-  const std::uint8_t* const address = p.address.bytes().data();
-  const bool there =
-      rte_rib6_lookup_exact(rte_fib6_get_rib(fib_.get()), address, p.length) != nullptr;
+  rte_rib6* const rib = rte_fib6_get_rib(fib_.get());
+  const bool there = find(rib, p) != nullptr;
   if (!there && used_ == limits_.routes)
     return core::Error{core::Errc::Full, fmt::format("IPv6 route table is full: {} of {} prefixes",
                                                      used_, limits_.routes)};
   const bool no_groups = !there && groups_used_ + groups_of(p) > limits_.groups;
   wait_for_freed_groups();
-  if (const int rc = no_groups ? -ENOSPC : add(p, next_hop); rc != 0)
+  const bool odd = reaches_end_over_others(rib, p);
+  const int rc = no_groups ? -ENOSPC : odd ? write_to_end(p, next_hop) : add(p, next_hop);
+  if (rc != 0)
     return core::Error{
         core::Errc::Full,
         rc == -ENOSPC
@@ -94,9 +125,8 @@ core::Expected<> Fib6::set(const IpPrefix& prefix, NextHopId next_hop) {
                           "used",
                           limits_.groups)
             : fmt::format("IPv6 route table refuses {}: {}", to_string(p), rte_strerror(-rc))};
-  if (there) {
-    may_have_freed_ = true;  // equal entries of a group may have become one
-  } else {
+  if (there || odd) may_have_freed_ = true;  // equal entries of a group may have become one
+  if (!there) {
     ++used_;
     groups_used_ += groups_of(p);
   }
@@ -105,13 +135,59 @@ core::Expected<> Fib6::set(const IpPrefix& prefix, NextHopId next_hop) {
 
 int Fib6::add(const IpPrefix& prefix, NextHopId next_hop) {
   if (reserved_by_dpdk_ != nullptr) *reserved_by_dpdk_ = 0;
-  return rte_fib6_add(fib_.get(), prefix.address.bytes().data(), prefix.length, next_hop);
+  return rte_fib6_add(fib_.get(), bytes_of(prefix), prefix.length, next_hop);
+}
+
+// Where two prefixes below the changed one touch and the second reaches the end of the address
+// space, as fec0::/10 and ff00::/8 do below a default route, rte_fib6 (22.11) writes the new next
+// hop over the whole table. So it never sees such a change: it is made of halves that end earlier,
+// as in Fib4.
+int Fib6::write_to_end(const IpPrefix& p, NextHopId next_hop) {
+  rte_fib6* const fib = fib_.get();
+  rte_rib6* const rib = rte_fib6_get_rib(fib);
+  rte_rib6_node* node = find(rib, p);
+  std::uint64_t old = NextHopTable::kNoRoute;
+  if (node != nullptr) {
+    (void)rte_rib6_get_nh(node, &old);
+  } else {
+    node = rte_rib6_insert(rib, bytes_of(p), p.length);
+    if (node == nullptr) return -rte_errno;
+    if (const rte_rib6_node* const parent = rte_rib6_lookup_parent(node))
+      (void)rte_rib6_get_nh(parent, &old);
+  }
+  const auto write = [&](const IpPrefix& part) {
+    if (old == next_hop || find(rib, part) != nullptr) return;
+    (void)rte_rib6_set_nh(node, old);
+    (void)add(part, next_hop);
+    (void)rte_rib6_set_nh(node, next_hop);
+    (void)rte_fib6_delete(fib, bytes_of(part), part.length);
+  };
+  IpPrefix rest = p;
+  do {
+    const auto length = static_cast<std::uint8_t>(rest.length + 1);
+    write({rest.address, length});
+    rest = IpPrefix{last_of(rest), length}.network();
+  } while (find(rib, rest) == nullptr && reaches_end_over_others(rib, rest));
+  write(rest);
+  (void)rte_rib6_set_nh(node, next_hop);
+  return 0;
 }
 
 void Fib6::remove(const IpPrefix& prefix) {
   const IpPrefix p = prefix.network();
   wait_for_freed_groups();
-  if (rte_fib6_delete(fib_.get(), p.address.bytes().data(), p.length) == 0) {
+  rte_rib6* const rib = rte_fib6_get_rib(fib_.get());
+  bool gone = true;
+  if (reaches_end_over_others(rib, p)) {
+    const rte_rib6_node* const parent = rte_rib6_lookup_parent(find(rib, p));
+    std::uint64_t uncovered = NextHopTable::kNoRoute;
+    if (parent != nullptr) (void)rte_rib6_get_nh(parent, &uncovered);
+    (void)write_to_end(p, static_cast<NextHopId>(uncovered));
+    rte_rib6_remove(rib, bytes_of(p), p.length);
+  } else {
+    gone = rte_fib6_delete(fib_.get(), bytes_of(p), p.length) == 0;
+  }
+  if (gone) {
     --used_;
     groups_used_ -= groups_of(p);
   }

@@ -44,6 +44,7 @@ private:
   Fib6(rte_fib6* fib, Limits limits, core::Rcu& rcu) : fib_{fib}, limits_{limits}, rcu_{rcu} {}
   void wait_for_freed_groups() noexcept;
   int add(const IpPrefix& prefix, NextHopId next_hop);
+  int write_to_end(const IpPrefix& p, NextHopId next_hop);
 
   std::unique_ptr<rte_fib6, Free> fib_;
   Limits limits_;
