@@ -17,6 +17,8 @@ protected:
     collect("arp", next.arp);
     collect("ip4", next.ip4);
     collect("ip4_group", next.ip4_group);
+    collect("ip6", next.ip6);
+    collect("ip6_group", next.ip6_group);
     collect("vlan", next.vlan);
   }
 };
@@ -27,35 +29,40 @@ TEST_F(EtherInput, Table) {
   const auto from = [&](const core::MacAddress& dst, std::uint16_t type) {
     return ether({.dst = dst, .type = type}, body);
   };
-  check(
-      Stage::EtherInput,
-      {
-          {.name = "Ip4ToUs", .packet = from(kOurMac, 0x0800), .next = "ip4"},
-          {.name = "Ip4Broadcast",
-           .packet = from(core::kBroadcastMac, 0x0800),
-           .next = "ip4_group"},
-          {.name = "Ip4Multicast", .packet = from(multicast, 0x0800), .next = "ip4_group"},
-          {.name = "ArpToUs", .packet = from(kOurMac, 0x0806), .next = "arp"},
-          {.name = "ArpBroadcast", .packet = from(core::kBroadcastMac, 0x0806), .next = "arp"},
-          {.name = "ToAnother",
-           .packet = from(mac(66), 0x0800),
-           .dropped = DropReason::EtherNotForUs},
-          {.name = "ToTheOtherInterface",
-           .packet = from(kWanMac, 0x0800),
-           .dropped = DropReason::EtherNotForUs},
-          {.name = "Ip6", .packet = from(kOurMac, 0x86dd), .dropped = DropReason::EtherUnknownType},
-          {.name = "Vlan", .packet = from(kOurMac, 0x8100), .next = "vlan"},
-          {.name = "ServiceVlan", .packet = from(core::kBroadcastMac, 0x88a8), .next = "vlan"},
-          {.name = "Ieee8023Length",
-           .packet = from(kOurMac, 46),
-           .dropped = DropReason::EtherUnknownType},
-          {.name = "HeaderOnly", .packet = ether({}, {}), .next = "ip4"},
-          {.name = "OneByteShort",
-           .packet = Packet(13, 0xff),
-           .dropped = DropReason::EtherTruncated},
-          {.name = "OneByte", .packet = Packet(1, 0xff), .dropped = DropReason::EtherTruncated},
-      },
-      [&](core::Burst& in) { run(in); });
+  check(Stage::EtherInput,
+        {
+            {.name = "Ip4ToUs", .packet = from(kOurMac, 0x0800), .next = "ip4"},
+            {.name = "Ip4Broadcast",
+             .packet = from(core::kBroadcastMac, 0x0800),
+             .next = "ip4_group"},
+            {.name = "Ip4Multicast", .packet = from(multicast, 0x0800), .next = "ip4_group"},
+            {.name = "ArpToUs", .packet = from(kOurMac, 0x0806), .next = "arp"},
+            {.name = "ArpBroadcast", .packet = from(core::kBroadcastMac, 0x0806), .next = "arp"},
+            {.name = "ToAnother",
+             .packet = from(mac(66), 0x0800),
+             .dropped = DropReason::EtherNotForUs},
+            {.name = "ToTheOtherInterface",
+             .packet = from(kWanMac, 0x0800),
+             .dropped = DropReason::EtherNotForUs},
+            {.name = "Ip6ToUs", .packet = from(kOurMac, 0x86dd), .next = "ip6"},
+            {.name = "Ip6Multicast",  // RFC 2464 section 7
+             .packet = from({0x33, 0x33, 0, 0, 0, 1}, 0x86dd),
+             .next = "ip6_group"},
+            {.name = "UnknownType",
+             .packet = from(kOurMac, 0x88b5),
+             .dropped = DropReason::EtherUnknownType},
+            {.name = "Vlan", .packet = from(kOurMac, 0x8100), .next = "vlan"},
+            {.name = "ServiceVlan", .packet = from(core::kBroadcastMac, 0x88a8), .next = "vlan"},
+            {.name = "Ieee8023Length",
+             .packet = from(kOurMac, 46),
+             .dropped = DropReason::EtherUnknownType},
+            {.name = "HeaderOnly", .packet = ether({}, {}), .next = "ip4"},
+            {.name = "OneByteShort",
+             .packet = Packet(13, 0xff),
+             .dropped = DropReason::EtherTruncated},
+            {.name = "OneByte", .packet = Packet(1, 0xff), .dropped = DropReason::EtherTruncated},
+        },
+        [&](core::Burst& in) { run(in); });
 }
 
 TEST_F(EtherInput, StripsTheHeaderAndCountsTheInterface) {

@@ -90,10 +90,10 @@ protected:
   core::Rcu rcu{1};
   std::unique_ptr<proto::Fib4> fib =
       std::move(*proto::Fib4::create("stage_lab", {.routes = 64, .groups = 16}, rcu));
-  proto::NextHopTable next_hops{32, rcu};
+  proto::NextHopTable next_hops{64, rcu};
   proto::Ip4Config config;
   core::Worker worker{0, 2, pool.get()};
-  proto::IpShard shard{32};
+  proto::IpShard shard{64};
 
 private:
   void add_route(const char* network, std::uint8_t length, const proto::NextHopFields& fields);
