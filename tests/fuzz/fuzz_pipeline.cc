@@ -18,6 +18,7 @@
 #include "proto/wire/esp.hh"
 #include "proto/wire/ether.hh"
 #include "proto/wire/ip4.hh"
+#include "proto/wire/ip6_extension.hh"
 #include "tests/fuzz/fuzz.hh"
 #include "tests/fuzz/gateway.hh"
 #include "tests/support/eal.hh"
@@ -31,8 +32,8 @@ constexpr std::size_t kMaxFrames = 8;
 
 enum class Kind : std::uint8_t {
   Raw,          ///< the content is the frame
-  Ip4,          ///< content behind an Ethernet header for us
-  GoodIp4,      ///< the same, Total Length and checksum made right
+  Ip4,          ///< content behind an Ethernet header for us; IPv6 if it begins with 6
+  GoodIp4,      ///< the same, length and checksum made right
   LongIp4,      ///< the same, zeros behind it up to 1500 bytes
   Arp,          ///< content behind a broadcast Ethernet header
   SealedPlain,  ///< authentic ESP, content is sequence number, payload and trailer
@@ -67,6 +68,34 @@ void make_right(Packet& ip) {
   proto::store_be16(ip, 10, test::reference_checksum(std::span{ip}.first(header)));
 }
 
+bool is_ip6(const Packet& p) {
+  return !p.empty() && p[0] >> 4 == 6;
+}
+
+/// Payload Length, and the checksum of what is ICMPv6.
+void make_right6(Packet& p) {
+  if (p.size() < proto::Ip6View::kHeaderLen) p.resize(proto::Ip6View::kHeaderLen);
+  proto::store_be16(p, 4, static_cast<std::uint16_t>(p.size() - proto::Ip6View::kHeaderLen));
+  const auto ip = proto::Ip6View::parse(p);
+  const auto upper = proto::glance_at_upper(*ip);
+  if (!upper || upper->later_fragment || upper->protocol != proto::kProtocolIcmp6) return;
+  const auto icmp = proto::Icmp6View::parse(ip->packet().subspan(upper->at));
+  if (!icmp) return;
+  const std::size_t length = p.size() - upper->at;
+  const std::uint64_t pseudo =
+      proto::pseudo_header_sum(ip->src(), ip->dst(), length, proto::kProtocolIcmp6);
+  proto::emit(proto::Icmp6Fields{icmp->type(), icmp->code(), icmp->word()},
+              std::span{p}.subspan(upper->at), pseudo);
+}
+
+/// To the port, or where it is to a group to the group's frames (RFC 2464 section 7).
+Packet frame6(const core::MacAddress& port_mac, const Packet& p) {
+  const bool group = p.size() >= proto::Ip6View::kHeaderLen && p[24] == 0xff;
+  const core::MacAddress dst =
+      group ? core::MacAddress{0x33, 0x33, p[36], p[37], p[38], p[39]} : port_mac;
+  return test::ether({.dst = dst, .type = proto::kEtherTypeIp6}, p);
+}
+
 Packet sealed(Gateway& g, Kind kind, Reader content) {
   const std::uint32_t sequence = content.byte();
   const Input rest = content.take(255);
@@ -94,13 +123,13 @@ Packet frame(Gateway& g, Kind kind, const core::MacAddress& port_mac, Input cont
     case Kind::Arp:
       return test::ether({.dst = core::kBroadcastMac, .src = test::mac(7), .type = 0x0806}, p);
     case Kind::LongIp4: p.resize(Gateway::kLanMtu); [[fallthrough]];
-    case Kind::GoodIp4: make_right(p); break;
+    case Kind::GoodIp4: is_ip6(p) ? make_right6(p) : make_right(p); break;
     case Kind::SealedPlain:
     case Kind::SealedIp4: p = sealed(g, kind, Reader{content}); break;
     case Kind::ForgedEsp: p = forged(content); break;
     case Kind::Ip4: break;
   }
-  return test::ether({.dst = port_mac}, p);
+  return is_ip6(p) ? frame6(port_mac, p) : test::ether({.dst = port_mac}, p);
 }
 
 /// @param cut  0: one segment; else three bits for the first, five for the others.
@@ -110,6 +139,19 @@ void arrive(test::MemoryPort& port, const Packet& p, std::uint8_t cut) {
     port.push(p);
   else
     port.push_chained(p, kFirst[cut & 7], 64 + std::size_t{cut} / 8 * 32);
+}
+
+void check_sent6(const proto::EtherView& ether, std::size_t frame) {
+  const auto ip = proto::Ip6View::parse(ether.payload());
+  fuzz::require(static_cast<bool>(ip), "IPv6 leaves with its lengths right");
+  fuzz::require(ip->hop_limit() > 0, "no packet leaves with hop limit 0");
+  fuzz::require(ip->total_length() + 14 == frame, "frames end with the packet");
+  const auto link_local = [](const core::IpAddress& a) {
+    return a.bytes()[0] == 0xfe && (a.bytes()[1] & 0xc0) == 0x80;
+  };
+  for (const core::IpAddress& a : {ip->src(), ip->dst()})
+    fuzz::require(!link_local(a) || (a.bytes()[2] == 0 && a.bytes()[3] == 0),
+                  "no scope leaves with a packet");
 }
 
 /// Whatever came in, what goes out is a whole frame of ours with a right header.
@@ -124,8 +166,12 @@ void check_sent(const std::vector<Packet>& frames, const core::MacAddress& mac, 
       fuzz::require(arp && arp->sender_mac() == mac, "ARP speaks for us");
       continue;
     }
+    if (ether->type() == proto::kEtherTypeIp6) {
+      check_sent6(*ether, p.size());
+      continue;
+    }
     const auto ip = proto::Ip4View::parse(ether->payload());
-    fuzz::require(ether->type() == proto::kEtherTypeIp4 && ip, "frames are ARP or IPv4");
+    fuzz::require(ether->type() == proto::kEtherTypeIp4 && ip, "frames are ARP, IPv4 or IPv6");
     fuzz::require(ip->verify_checksum(), "headers carry a right checksum");
     fuzz::require(ip->ttl() > 0, "no packet leaves with TTL 0");
     fuzz::require(std::size_t{ip->total_length()} + 14 == p.size(), "frames end with the packet");

@@ -19,6 +19,8 @@ polluxd::Limits small_limits() {
   l.interfaces = 8;
   l.routes = 256;
   l.route_groups = 32;
+  l.routes6 = 256;
+  l.route_groups6 = 2048;
   l.next_hops = 64;
   l.neighbors = 16;
   l.tunnels = 2;
@@ -90,8 +92,24 @@ void Gateway::configure() {
   route("10.5.0.0", Kind::Prohibit, {}, "");
   route("10.6.0.0", Kind::Unicast, ip("192.0.2.66"), "");
   must(manager.add_neighbor({"lan0", ip("10.1.0.2"), test::mac(2)}), "a neighbour is added");
+  configure_ip6();
   must(manager.add_neighbor({"wan0", kPeerIp, test::mac(3)}), "a neighbour is added");
   must(manager.add_neighbor({"wan0", ip("192.0.2.254"), test::mac(4)}), "a neighbour is added");
+}
+
+void Gateway::configure_ip6() {
+  const auto prefix = [](const char* text) { return proto::parse_ip_prefix(text).value(); };
+  must(manager.set_sysctl("net.inet6.ip6.forwarding", 1), "forwarding is switched on");
+  must(manager.add_address("lan0", prefix("2001:db8:1::1/64")), "an address is added");
+  must(manager.add_address("wan0", prefix("2001:db8:9::1/64")), "an address is added");
+  must(manager.add_neighbor({"lan0", prefix("2001:db8:1::2").address, test::mac(2)}),
+       "a neighbour is added");
+  const core::IpAddress gateway = prefix("2001:db8:9::fe").address;
+  must(manager.add_neighbor({"wan0", gateway, test::mac(4)}), "a neighbour is added");
+  polluxd::RouteSpec route;
+  route.prefix = prefix("2001:db8:a1::/48");
+  route.gateway = gateway;
+  must(manager.add_route(route), "a route is added");
 }
 
 void Gateway::renew_inbound_sa() {
@@ -114,7 +132,7 @@ void Gateway::iterate(std::uint64_t now_us) {
 }
 
 void Gateway::settle(std::uint64_t& now_us, int seconds) {
-  const auto waits = [&] { return !shard.ip4.hold.empty() || lan.waiting() + wan.waiting() > 0; };
+  const auto waits = [&] { return !shard.ip.hold.empty() || lan.waiting() + wan.waiting() > 0; };
   for (int i = 0; i < seconds || waits(); ++i) {
     require(i < 200, "no packet is held for ever");
     iterate(now_us += 1'000'000);

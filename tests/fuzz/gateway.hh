@@ -17,7 +17,8 @@ namespace fuzz {
 ///
 /// 10.1.0.2, 192.0.2.2 and 192.0.2.254 are known to ARP. 10.3.0.0/16 lies behind 192.0.2.254,
 /// 10.4.0.0/16 is a black hole, 10.5.0.0/16 is prohibited, 10.6.0.0/16 lies behind a neighbour that
-/// does not answer.
+/// does not answer. 2001:db8:1::1/64 on lan0, 2001:db8:9::1/64 on wan0; 2001:db8:1::2 and
+/// 2001:db8:9::fe are known, and 2001:db8:a1::/48 lies behind the latter.
 class Gateway {
 public:
   static constexpr std::uint32_t kLanIp = 0x0a010001, kWanIp = 0xc0000201, kPeerIp = 0xc0000202;
@@ -57,6 +58,7 @@ public:
   polluxd::Manager manager;
 
 private:
+  void configure_ip6();
   void attach(const char* name, test::MemoryPort& port, const core::MacAddress& mac,
               proto::Ip4Prefix address, std::uint16_t mtu);
   [[nodiscard]] crypto::SaSpec sa(crypto::Direction direction) const;
