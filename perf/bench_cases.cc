@@ -19,7 +19,7 @@
 
 namespace perf {
 namespace {
-constexpr std::uint32_t kMany = 1 << 16;
+constexpr std::uint32_t kSome = 1 << 12, kMany = 1 << 16;
 constexpr std::uint32_t kColdDepth = 4096;
 constexpr std::uint16_t kShort = 60, kLong = 1416;  // frames without FCS: "64" and "1420"
 
@@ -184,6 +184,12 @@ std::vector<Case> pipeline_cases() {
                {.traffic = {.destinations = kMany}}),
       pipeline("ip4-64k-64-cold", "the same, packets out of L1", "",
                {.traffic = {.destinations = kMany}, .depth = kColdDepth}),
+      pipeline("ip6-1flow-64", "IPv6 forwarding, 1 flow, 64 B", "ip4-1flow-64",
+               {.traffic = {.ip6 = true}}),
+      pipeline("ip4-4k-64", "IPv4 forwarding, 4k destinations over 4k routes, 64 B", "",
+               {.traffic = {.destinations = kSome}}),
+      pipeline("ip6-4k-64", "IPv6 forwarding, 4k destinations over 4k routes, 64 B", "ip4-4k-64",
+               {.traffic = {.destinations = kSome, .ip6 = true}}),
       pipeline("ip4-1flow-64-trace", "1 flow, a trace whose filter takes nothing", "ip4-1flow-64",
                {.traffic = {}, .watch = Watch::Trace}),
       pipeline("ip4-1flow-64-capture-other", "1 flow, a capture of another interface",

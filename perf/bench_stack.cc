@@ -10,6 +10,7 @@
 #include "core/mbuf.hh"
 #include "proto/wire/ether.hh"
 #include "proto/wire/ip4.hh"
+#include "proto/wire/ip6.hh"
 
 namespace perf {
 namespace {
@@ -24,6 +25,8 @@ polluxd::Limits limits() {
   l.interfaces = 8;
   l.routes = 1 << 17;
   l.next_hops = 1024;
+  l.routes6 = 1 << 13;
+  l.route_groups6 = 1 << 14;
   return l;
 }
 
@@ -64,6 +67,44 @@ private:
   std::uint64_t random_ = 88172645463325252ULL;
 };
 
+/// The number of a destination is in the bytes behind the first two: each has a /48.
+core::IpAddress destination6(const Traffic& t, std::uint32_t which) noexcept {
+  core::IpAddress a;
+  proto::store_be32(a.bytes(), 0, t.dst);
+  proto::store_be16(a.bytes(), 4, static_cast<std::uint16_t>(which));
+  a.bytes()[15] = 1;
+  return a;
+}
+
+/// The same over IPv6.
+class Frames6 {
+public:
+  explicit Frames6(const Traffic& t) : traffic_{t}, frame_(t.frame_len, 0) {
+    proto::emit(proto::EtherFields{kOurMac, kPeerMac, proto::kEtherTypeIp6}, frame_);
+    proto::emit(
+        proto::Ip6Fields{.next_header = proto::kProtocolUdp, .src = ip6_of(1, 2), .dst = {}},
+        proto::MutBytes{frame_}.subspan(kAt));
+  }
+  void operator()(rte_mbuf** packets, std::uint16_t n) noexcept {
+    for (std::uint16_t i = 0; i < n; ++i) {
+      rte_mbuf* m = packets[i];
+      core::grow_back(*m, traffic_.frame_len);
+      const proto::MutBytes bytes = core::front_bytes_mut(*m);
+      std::memcpy(bytes.data(), frame_.data(), frame_.size());
+      random_ = random_ * 6364136223846793005ULL + 1442695040888963407ULL;
+      const std::uint32_t which =
+          static_cast<std::uint32_t>(random_ >> 33) & (traffic_.destinations - 1);
+      proto::store_ip6(bytes, kAt + proto::Ip6View::kDestinationAt, destination6(traffic_, which));
+    }
+  }
+
+private:
+  static constexpr std::size_t kAt = proto::EtherView::kHeaderLen;
+  Traffic traffic_;
+  std::vector<std::uint8_t> frame_;
+  std::uint64_t random_ = 88172645463325252ULL;
+};
+
 /// Sealed frames, each with a new sequence number: the peer's stack makes them, at the device's
 /// cost.
 class SealedFrames {
@@ -95,6 +136,7 @@ unsigned next_fib = 0;  // NOLINT: names must differ within the process
 }  // namespace
 
 BenchPort::Fill udp_frames(const Traffic& t) {
+  if (t.ip6) return Frames6{t};
   return Frames{t};
 }
 
@@ -114,6 +156,7 @@ Stack::Stack(rte_mempool* pool, const Options& o) {
                             .fib_name = fmt::format("bench{}", next_fib++)},
       drivers_);
   must(manager_->set_sysctl("net.inet.ip.forwarding", 1));
+  must(manager_->set_sysctl("net.inet6.ip6.forwarding", 1));
 
   BenchPort::Fill fill = udp_frames(o.traffic);
   if (o.tunnel == Options::Tunnel::In) {
@@ -125,18 +168,20 @@ Stack::Stack(rte_mempool* pool, const Options& o) {
   }
   lan_ = std::make_unique<BenchPort>(pool, std::move(fill), o.depth);
   wan_ = std::make_unique<BenchPort>(pool, [](rte_mbuf**, std::uint16_t) {});
-  const auto attach = [&](const char* name, BenchPort& port, std::uint32_t address) {
+  const auto attach = [&](const char* name, BenchPort& port, std::uint32_t address,
+                          const core::IpAddress& address6) {
     polluxd::InterfaceSpec spec;
     spec.name = name;
     spec.addresses = {{address, 24}};
+    if (o.traffic.ip6) spec.addresses.emplace_back(address6, std::uint8_t{64});
     must(manager_->attach_interface(spec, "bench",
                                     {.driver = nullptr, .port = port.as_port(kOurMac)}));
   };
-  attach("lan", *lan_, kLanIp);
-  attach("wan", *wan_, kWanIp);
+  attach("lan", *lan_, kLanIp, kLanIp6);
+  attach("wan", *wan_, kWanIp, kWanIp6);
   if (o.watch == Options::Watch::Nowhere) {
     other_ = std::make_unique<BenchPort>(pool, [](rte_mbuf**, std::uint16_t) {});
-    attach("other", *other_, kLanIp + 0x20000);
+    attach("other", *other_, kLanIp + 0x20000, ip6_of(3, 1));
   }
   must(manager_->add_neighbor({"wan", kWanPeer, kPeerMac}));
   switch (o.tunnel) {
@@ -172,7 +217,18 @@ Stack::~Stack() {
   manager_->shutdown();
 }
 
+void Stack::make_routes6(const Traffic& t) {
+  must(manager_->add_neighbor({"wan", kWanPeer6, kPeerMac}));
+  polluxd::RouteSpec route;
+  route.gateway = kWanPeer6;
+  for (std::uint32_t i = 0; i < t.destinations; ++i) {
+    route.prefix = proto::IpPrefix{destination6(t, i), 48}.network();
+    must(manager_->add_route(route));
+  }
+}
+
 void Stack::make_routes(const Traffic& t) {
+  if (t.ip6) return make_routes6(t);
   polluxd::RouteSpec route;
   route.gateway = kWanPeer;
   for (std::uint32_t i = 0; i < t.destinations; ++i) {

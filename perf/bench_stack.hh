@@ -11,11 +11,13 @@
 #include "perf/bench_port.hh"
 
 namespace perf {
-/// Frames of UDP over IPv4 towards `n` destinations, each in a /24 of its own.
+/// Frames of UDP over IPv4 towards `n` destinations, each in a /24 of its own; or of IPv6, each in
+/// a /48.
 struct Traffic {
   std::uint16_t frame_len = 60;    ///< bytes without FCS: 60 is the "64-byte" frame
   std::uint32_t destinations = 1;  ///< a power of two
-  std::uint32_t dst = 0x40000000;  ///< 64.0.0.0: the first destination
+  std::uint32_t dst = 0x40000000;  ///< 64.0.0.0: the first destination; or 4000::
+  bool ip6 = false;
 };
 
 inline constexpr core::MacAddress kOurMac{2, 0, 0, 0, 0, 1}, kPeerMac{2, 0, 0, 0, 0, 2};
@@ -63,6 +65,7 @@ public:
 private:
   void watch(Options::Watch what);
   void make_routes(const Traffic& t);
+  void make_routes6(const Traffic& t);
   void route_into_tunnel(const Traffic& t);
   void make_tunnel(crypto::Algorithm a, std::uint32_t local, std::uint32_t remote);
 
@@ -77,6 +80,14 @@ private:
   std::uint64_t manager_cycles_ = 0;  ///< its own cost, which is another thread's otherwise
   std::unique_ptr<Stack> peer_;       ///< who seals what we open
 };
+
+/// 2001:db8:N::HOST.
+[[nodiscard]] constexpr core::IpAddress ip6_of(std::uint8_t net, std::uint8_t host) noexcept {
+  return core::IpAddress{
+      core::IpAddress::Bytes16{0x20, 0x01, 0x0d, 0xb8, 0, net, 0, 0, 0, 0, 0, 0, 0, 0, 0, host}};
+}
+inline constexpr core::IpAddress kLanIp6 = ip6_of(1, 1), kWanIp6 = ip6_of(2, 1),
+                                 kWanPeer6 = ip6_of(2, 2);
 
 /// Makes `fill` functions: frames as `t` says, in order of a pseudo-random sequence.
 BenchPort::Fill udp_frames(const Traffic& t);
