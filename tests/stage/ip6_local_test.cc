@@ -96,6 +96,24 @@ TEST_F(Ip6Local, Table) {
         [&](core::Burst& in) { run(in); });
 }
 
+/// RFC 8200 section 8.1: 0 says that there is none, also where the sum is right with it.
+TEST_F(Ip6Local, UdpChecksumOfZeroIsNone) {
+  Udp f;
+  Packet p;
+  do {
+    ++f.src_port;
+    p = ip6_udp({}, f, pattern(9));
+  } while (p[46] != 0xff || p[47] != 0xff);
+  core::Burst in;
+  in.push(pool.make(p));
+  p[46] = p[47] = 0;
+  in.push(pool.make(p));
+  run(in);
+  const Outcome o = settle(Stage::Ip6Local, 2);
+  EXPECT_EQ(o.to.at("refused UdpNoPort 1/4").size(), 1u);
+  EXPECT_EQ(o.dropped, (Drops{{"UdpBadChecksum", 1}}));
+}
+
 TEST_F(Ip6Local, SaysWhereThingsAre) {
   core::Burst in;
   in.push(
