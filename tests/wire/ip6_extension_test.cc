@@ -147,9 +147,7 @@ TEST(Ip6Extensions, StayWithinWhatIsSeen) {
     ASSERT_TRUE(ip);
     const auto upper = proto::walk_extensions(*ip, kMax);
     EXPECT_EQ(static_cast<bool>(upper), seen >= 72) << seen;
-    if (!upper) {
-      EXPECT_EQ(upper.error().reason, DropReason::Ip6BadExtension);
-    }
+    if (!upper) { EXPECT_EQ(upper.error().reason, DropReason::Ip6BadExtension); }
     const auto glance = proto::glance_at_upper(*ip);
     EXPECT_EQ(glance.has_value(), seen >= 72) << seen;
   }
