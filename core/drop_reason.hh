@@ -51,8 +51,7 @@ namespace core {
   X(Ip4NotForwarding, "ip4", "forwarding is switched off")                                       \
   X(Ip4TtlExpired, "ip4", "TTL reached zero")                                                    \
   X(Ip4TooBig, "ip4", "larger than the next hop's MTU with DF set")                              \
-  X(Ip4NeedsFragmentation, "ip4", "larger than the next hop's MTU, DF clear, not fragmented")    \
-  X(Ip4FragmentForUs, "ip4", "fragment addressed to us, not reassembled")                        \
+  X(Ip4FragmentForUs, "ip4", "fragment to all hosts of a link: not put together")                \
   X(Ip4NoProtocol, "ip4", "no handler for the Protocol field")                                   \
   X(Ip4OwnDestination, "ip4", "packet of ours to an address of ours: there is no loopback")      \
   X(Ip4Spoofed, "ip4", "source is not reached by the input interface (uRPF)")                    \

@@ -12,6 +12,9 @@ Link      host 10.1.0.2 ---- 10.1.0.1 polluxd
 
 TapLink   scapy 10.1.0.2 ---- 10.1.0.1 polluxd          DPDK's tap, no kernel between; 10.2.0.0/24
                                is behind 10.1.0.2 as well, so that what is forwarded comes back
+
+TapRouter as Router, MTU 1300 on the right; the daemon's ports are DPDK's taps, whose other ends are
+          the hosts' own interfaces
 """
 import os
 
@@ -145,3 +148,41 @@ class TapLink(Network):
         self.gw.ip("link", "set", "plxtap", "up")
         self.station_ = Station(self.gw.tap("plxtap"), TAP_MAC, "10.1.0.2",
                                 interface(self.daemon, "tap0")["mac"], "10.1.0.1")
+
+
+class TapRouter(Network):
+    MTU_B = 1300
+
+    def __init__(self, lab):
+        super().__init__(lab, "taprouter")
+        ports = [("a", "lan0", "10.1.0", 1500), ("b", "wan0", "10.2.0", self.MTU_B)]
+        self.start({
+            "sysctl": {"net.inet.ip.forwarding": 1},
+            "interface": [{"driver": "dpdk", "name": name, "address": [f"{network}.1/24"],
+                           "mtu": mtu, "options": {"devargs": f"net_tap{n},iface=plxtap{side}"}}
+                          for n, (side, name, network, mtu) in enumerate(ports)],
+        })
+        hosts = []
+        for side, _, network, mtu in ports:
+            host = lab.namespace(f"taprouter-{side}")
+            self.gw.ip("link", "set", f"plxtap{side}", "netns", host.name)
+            host.ip("link", "set", f"plxtap{side}", "name", "eth0", "mtu", mtu, "up")
+            host.address("eth0", f"{network}.2/24")
+            host.route("default", f"{network}.1")
+            hosts.append(host)
+        self.host_a, self.host_b = hosts
+        self.a = self.station(self.host_a, "10.1.0.2", "lan0")
+        self.host_a.ping("10.2.0.2", "-W", 5, count=3)
+
+    def _usage(self):
+        return next(u for u in self.daemon.plx("stats", "--usage") if u["table"] == "fragments")
+
+    def fragments(self):
+        """Fragments that wait for others."""
+        return self._usage()["used"]
+
+    def fragment_limit(self):
+        return self._usage()["limit"]
+
+    def moved_since(self, before):
+        return moved(before, self.daemon.drops())
