@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <ranges>
 
 #include "apps/polluxd/manager_impl.hh"
 
@@ -32,12 +31,12 @@ core::Expected<std::uint16_t> Manager::Impl::find_tunnel(const std::string& name
 /// What our own packets into a tunnel come from: an address that the peer's policy lets through.
 std::uint32_t Manager::Impl::tunnel_source(std::uint16_t tunnel) const {
   const core::InterfaceId id = master.ipsec.tunnels[tunnel].interface;
-  const auto ip4 = [](const proto::IpPrefix& a) { return a.is_ip4(); };
   std::uint32_t any = 0;
-  for (const proto::IpPrefix& a : managed[id].addresses | std::views::filter(ip4))
-    return a.address.ip4();
+  for (const proto::IpPrefix& a : managed[id].addresses)
+    if (a.is_ip4()) return a.address.ip4();
   for (const ManagedInterface& i : managed)
-    for (const proto::IpPrefix& a : i.addresses | std::views::filter(ip4)) {
+    for (const proto::IpPrefix& a : i.addresses) {
+      if (!a.is_ip4()) continue;
       for (const crypto::Selector& s : tunnel_list[tunnel].spec.selectors)
         if (s.local.contains(a.address.ip4())) return a.address.ip4();
       if (any == 0) any = a.address.ip4();
