@@ -137,6 +137,7 @@ void Gateway::settle(std::uint64_t& now_us, int seconds) {
     require(i < 200, "no packet is held for ever");
     iterate(now_us += 1'000'000);
   }
+  shard.reassembler.clear(shard.worker, core::DropReason::WorkerStopping);
   // Dynamic neighbours go: each input meets the same tables.
   for (const proto::NeighborInfo& n : manager.neighbors())
     if (n.state != proto::NeighborState::Permanent && n.state != proto::NeighborState::Idle) {
