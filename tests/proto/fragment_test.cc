@@ -125,10 +125,10 @@ TEST_F(Fragment, WhatIsNotAskedForEnds) {
 }
 
 TEST_F(Fragment, Ip6) {  // RFC 8200 section 4.5
-  const Packets parts = cut(ip6({.traffic_class = 0xba, .hop_limit = 3}, payload), 100);
+  const Packets parts = cut(plain6({.traffic_class = 0xba, .hop_limit = 3}, payload), 100);
   ASSERT_EQ(parts.size(), 3u);
   for (const Packet& p : parts) EXPECT_EQ(PacketBytes(p).subspan(44, 4).size(), 4u);
-  EXPECT_EQ(put6(parts), Packets{ip6({.traffic_class = 0xba, .hop_limit = 3}, payload)});
+  EXPECT_EQ(put6(parts), Packets{plain6({.traffic_class = 0xba, .hop_limit = 3}, payload)});
   const auto id = [](const Packet& p) { return Packet{p.begin() + 44, p.begin() + 48}; };
   EXPECT_EQ(id(parts[0]), id(parts[2]));
 }
@@ -136,21 +136,21 @@ TEST_F(Fragment, Ip6) {  // RFC 8200 section 4.5
 TEST_F(Fragment, Ip6HopByHopOptionsAreInEach) {
   Packet data{17, 0, 5, 2, 0, 0, 1, 0};
   data.insert(data.end(), payload.begin(), payload.end());
-  const Packets parts = cut(ip6({.next_header = 0}, data), 110);
+  const Packets parts = cut(plain6({.next_header = 0}, data), 110);
   ASSERT_EQ(parts.size(), 3u);
   for (const Packet& p : parts) {
     EXPECT_EQ(p[6], 0);
     EXPECT_EQ(p[40], 44);
     EXPECT_EQ(p[48], 17);
   }
-  EXPECT_EQ(put6(parts, 48), Packets{ip6({.next_header = 0}, data)});
+  EXPECT_EQ(put6(parts, 48), Packets{plain6({.next_header = 0}, data)});
 }
 
 TEST_F(Fragment, Ip6IdentificationsCannotBeForeseen) {  // RFC 7739 section 5.2
   std::set<Packet> ids, steps;
   Packet before(4);
   for (int i = 0; i < 200; ++i) {
-    const Packet p = cut(ip6({}, payload), 100)[0];
+    const Packet p = cut(plain6({}, payload), 100)[0];
     const Packet id{p.begin() + 44, p.begin() + 48};
     ids.insert(id);
     Packet step(4);
@@ -172,9 +172,9 @@ TEST_F(Fragment, ThereAndBack) {
     Packets parts = cut(ip4({}, data), mtu);
     std::shuffle(parts.begin(), parts.end(), random);
     if (parts.size() > 1) { EXPECT_EQ(put4(parts), Packets{ip4({}, data)}); }
-    parts = cut(ip6({}, data), mtu);
+    parts = cut(plain6({}, data), mtu);
     std::shuffle(parts.begin(), parts.end(), random);
-    EXPECT_EQ(put6(parts), Packets{ip6({}, data)});
+    EXPECT_EQ(put6(parts), Packets{plain6({}, data)});
   }
   EXPECT_EQ(drops(), Drops{});
 }

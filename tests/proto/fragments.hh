@@ -7,7 +7,7 @@
 
 namespace test {
 /// 2001:db8::n, or fe80::n.
-struct Ip6Host {
+struct Host6 {
   std::uint8_t n = 1;
   bool link_local = false;
   [[nodiscard]] Packet bytes() const {
@@ -20,12 +20,12 @@ struct Ip6Host {
   }
 };
 
-struct Ip6 {
+struct Plain6 {
   std::uint8_t traffic_class = 0, next_header = 17, hop_limit = 64;
-  Ip6Host src{1}, dst{2};
+  Host6 src{1}, dst{2};
 };
 /// An IPv6 packet.
-[[nodiscard]] inline Packet ip6(const Ip6& f, PacketBytes payload) {
+[[nodiscard]] inline Packet plain6(const Plain6& f, PacketBytes payload) {
   const auto low = [](std::size_t n) { return static_cast<std::uint8_t>(n); };
   Packet p{low(0x60u | f.traffic_class >> 4),
            low(std::size_t{f.traffic_class} << 4),
@@ -35,7 +35,7 @@ struct Ip6 {
            low(payload.size()),
            f.next_header,
            f.hop_limit};
-  for (const Ip6Host& h : {f.src, f.dst}) {
+  for (const Host6& h : {f.src, f.dst}) {
     const Packet a = h.bytes();
     p.insert(p.end(), a.begin(), a.end());
   }
@@ -43,14 +43,14 @@ struct Ip6 {
   return p;
 }
 
-struct Ip6Fragment {
+struct FragmentHeader {
   std::uint8_t next_header = 17;
   std::size_t offset = 0;
   bool more = false;
   std::uint32_t id = 1;
 };
 /// A Fragment header and what follows it.
-[[nodiscard]] inline Packet ip6_fragment(const Ip6Fragment& f, PacketBytes part) {
+[[nodiscard]] inline Packet ip6_fragment(const FragmentHeader& f, PacketBytes part) {
   Packet p{f.next_header,
            0,
            static_cast<std::uint8_t>(f.offset >> 8),
@@ -71,14 +71,14 @@ struct Ip6Fragment {
   return ip4(f, payload.subspan(offset, length));
 }
 /// The same as an IPv6 packet.
-[[nodiscard]] inline Packet part6(const Ip6& f, PacketBytes payload, std::size_t offset,
+[[nodiscard]] inline Packet part6(const Plain6& f, PacketBytes payload, std::size_t offset,
                                   std::size_t length, std::uint32_t id = 1) {
-  Ip6 outer = f;
+  Plain6 outer = f;
   outer.next_header = 44;
-  return ip6(outer, ip6_fragment({.next_header = f.next_header,
-                                  .offset = offset,
-                                  .more = offset + length < payload.size(),
-                                  .id = id},
-                                 payload.subspan(offset, length)));
+  return plain6(outer, ip6_fragment({.next_header = f.next_header,
+                                     .offset = offset,
+                                     .more = offset + length < payload.size(),
+                                     .id = id},
+                                    payload.subspan(offset, length)));
 }
 }  // namespace test

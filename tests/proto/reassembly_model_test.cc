@@ -85,10 +85,10 @@ protected:
     return ip4(f, data);
   }
   static Packet packet6(std::size_t d, std::uint8_t ecn, const Part* p, PacketBytes data) {
-    Ip6 f{.traffic_class = ecn, .src = {static_cast<std::uint8_t>(1 + d % 4)}};
-    if (p == nullptr) return ip6(f, data);
+    Plain6 f{.traffic_class = ecn, .src = {static_cast<std::uint8_t>(1 + d % 4)}};
+    if (p == nullptr) return plain6(f, data);
     f.next_header = 44;
-    return ip6(
+    return plain6(
         f,
         ip6_fragment(
             {.offset = p->offset, .more = p->more, .id = static_cast<std::uint32_t>(d / 4)}, data));

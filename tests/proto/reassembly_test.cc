@@ -19,7 +19,7 @@ protected:
 class Reassembly6 : public ReassemblyLab {
 protected:
   const Packet payload = pattern(100);
-  Packets three(const Ip6& f = {}) const {
+  Packets three(const Plain6& f = {}) const {
     return {part6(f, payload, 0, 48), part6(f, payload, 48, 40), part6(f, payload, 88, 12)};
   }
 };
@@ -376,7 +376,7 @@ TEST_F(Reassembly6, AnyOrder) {  // RFC 8200 section 4.5
   std::array<std::size_t, 3> order{0, 1, 2};
   do {
     const Packets f = three();
-    EXPECT_EQ(put6({f[order[0]], f[order[1]], f[order[2]]}), Packets{ip6({}, payload)});
+    EXPECT_EQ(put6({f[order[0]], f[order[1]], f[order[2]]}), Packets{plain6({}, payload)});
   } while (std::next_permutation(order.begin(), order.end()));
   EXPECT_EQ(drops(), Drops{});
 }
@@ -387,7 +387,7 @@ TEST_F(Reassembly6, HeadersInFrontOfTheFragmentHeaderStay) {
     Packet p{hop_by_hop};
     p[0] = next;
     p.insert(p.end(), rest.begin(), rest.end());
-    return ip6({.next_header = 0}, p);
+    return plain6({.next_header = 0}, p);
   };
   const Packet one = ip6_fragment({.offset = 0, .more = true}, PacketBytes{payload}.first(48));
   const Packet two = ip6_fragment({.offset = 48}, PacketBytes{payload}.subspan(48));
@@ -397,16 +397,16 @@ TEST_F(Reassembly6, HeadersInFrontOfTheFragmentHeaderStay) {
 TEST_F(Reassembly6, AFragmentThatIsAllPassesByItself) {  // RFC 6946 section 4
   put6(part6({}, payload, 0, 48));
   EXPECT_EQ(put6(part6({}, PacketBytes{payload}.first(60), 0, 60)),
-            Packets{ip6({}, PacketBytes{payload}.first(60))});
-  EXPECT_EQ(put6(part6({}, payload, 48, 52)), Packets{ip6({}, payload)})
+            Packets{plain6({}, PacketBytes{payload}.first(60))});
+  EXPECT_EQ(put6(part6({}, payload, 48, 52)), Packets{plain6({}, payload)})
       << "the other with its Identification is not disturbed";
   EXPECT_EQ(drops(), Drops{});
 }
 
 TEST_F(Reassembly6, WrongLengthsAreTold) {  // RFC 8200 section 4.5
-  put6(ip6({.next_header = 44}, ip6_fragment({.more = true}, pattern(12))));
-  put6(ip6({.next_header = 44}, ip6_fragment({.offset = 65'528}, pattern(8))));
-  put6(ip6({.next_header = 44}, ip6_fragment({.offset = 8}, {})));
+  put6(plain6({.next_header = 44}, ip6_fragment({.more = true}, pattern(12))));
+  put6(plain6({.next_header = 44}, ip6_fragment({.offset = 65'528}, pattern(8))));
+  put6(plain6({.next_header = 44}, ip6_fragment({.offset = 8}, {})));
   EXPECT_EQ(told, (std::vector<std::string>{"FragmentBadLength 0/4", "FragmentTooLong 0/42"}));
   EXPECT_EQ(drops(), (Drops{{"FragmentBadLength", 2}, {"FragmentTooLong", 1}}));
 }
@@ -417,7 +417,7 @@ TEST_F(Reassembly6, TheFirstFragmentMustHoldAllHeaders) {  // RFC 7112 section 5
   put6(part6({.next_header = 60}, Packet{6, 4, 1, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}, 0, 8));
   EXPECT_EQ(told, (std::vector<std::string>{"FragmentTiny 3/0", "FragmentTiny 3/0"}));
   EXPECT_EQ(put6({part6({.next_header = 6}, tcp, 24, 16), part6({.next_header = 6}, tcp, 0, 24)}),
-            Packets{ip6({.next_header = 6}, tcp)});
+            Packets{plain6({.next_header = 6}, tcp)});
 }
 
 TEST_F(Reassembly6, AnOverlapEndsTheDatagramSilently) {  // RFC 5722 section 4
@@ -431,7 +431,7 @@ TEST_F(Reassembly6, AnOverlapEndsTheDatagramSilently) {  // RFC 5722 section 4
 }
 
 TEST_F(Reassembly6, LinkLocalAddressesAreOfTheirLink) {  // RFC 4007
-  const Ip6 f{.src = {1, true}, .dst = {2, true}};
+  const Plain6 f{.src = {1, true}, .dst = {2, true}};
   const Packets parts = three(f);
   put6({parts[0]}, 40, 1);
   EXPECT_EQ(put6({parts[1], parts[2]}, 40, 2), Packets{});
@@ -442,7 +442,7 @@ TEST_F(Reassembly6, LinkLocalAddressesAreOfTheirLink) {  // RFC 4007
 }
 
 TEST_F(Reassembly6, WhatDoesNotBecomeWholeIsGivenUpAfterAMinute) {  // RFC 8200 section 4.5
-  const Ip6 f{.src = {1, true}, .dst = {2, true}};
+  const Plain6 f{.src = {1, true}, .dst = {2, true}};
   put6({three(f)[0]}, 40, 3);
   pass(60 * kSecond - 1);
   EXPECT_TRUE(late.empty());
@@ -454,7 +454,7 @@ TEST_F(Reassembly6, WhatDoesNotBecomeWholeIsGivenUpAfterAMinute) {  // RFC 8200 
 TEST_F(Reassembly6, Ecn) {  // RFC 3168 section 5.3
   const Packets parts{part6({.traffic_class = 0xba}, payload, 0, 48),
                       part6({.traffic_class = 0xbb}, payload, 48, 52)};
-  EXPECT_EQ(put6(parts), Packets{ip6({.traffic_class = 0xbb}, payload)});
+  EXPECT_EQ(put6(parts), Packets{plain6({.traffic_class = 0xbb}, payload)});
   EXPECT_EQ(put6({parts[0], part6({.traffic_class = 0xb8}, payload, 48, 52)}), Packets{});
   EXPECT_EQ(drops(), (Drops{{"FragmentBadEcn", 2}}));
 }
@@ -464,7 +464,7 @@ TEST_F(Reassembly6, TheLongest) {
   Packets parts;
   for (std::size_t at = 0; at < longest.size(); at += 1448)
     parts.push_back(part6({}, longest, at, std::min<std::size_t>(1448, longest.size() - at)));
-  EXPECT_EQ(put6(parts), Packets{ip6({}, longest)});
+  EXPECT_EQ(put6(parts), Packets{plain6({}, longest)});
 }
 
 TEST_F(Reassembly6, FamiliesHaveLimitsOfTheirOwn) {

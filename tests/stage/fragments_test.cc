@@ -8,6 +8,7 @@
 
 #include "tests/stage/router.hh"
 #include "tests/stage/two_gateways.hh"
+#include "tests/support/packet6.hh"
 
 namespace {
 using namespace test;
@@ -178,6 +179,43 @@ TEST_F(Fragments, ToAllHostsAreNotPutTogether) {
   f.dst = ip("10.1.0.255");
   receive(cut(f, echo(8, 2000), 1500));
   EXPECT_EQ(r.drops(), (Drops{{"Ip4FragmentForUs", 2}}));
+}
+
+TEST_F(Fragments, EchoesOfIp6) {  // RFC 8200 section 4.5
+  const core::IpAddress us = addr6("2001:db8:1::1"), host = addr6("2001:db8:1::2");
+  must(r.manager.add_address("lan0", {us, 64}));
+  must(r.manager.add_neighbor({"lan0", host, Router::kHostMac}));
+  r.run_for(5);
+  (void)r.lan.take_sent();
+  for (const std::size_t bytes : {1432U, 1433U, 5000U, 65'527U}) {
+    SCOPED_TRACE(bytes);
+    const Packet whole = ip6_icmp({.src = host, .dst = us}, {}, pattern(bytes));
+    const PacketBytes message = PacketBytes{whole}.subspan(40);
+    std::vector<Packet> frames;
+    for (std::size_t at = 0; at < message.size(); at += 1232) {
+      const std::size_t n = std::min<std::size_t>(1232, message.size() - at);
+      const Packet part =
+          ip6_fragment({.next_header = 58, .offset = at, .more = at + n < message.size(), .id = 9},
+                       message.subspan(at, n));
+      frames.push_back(ether6({.dst = Router::kLanMac, .src = Router::kHostMac},
+                              ip6({.next_header = 44, .src = host, .dst = us}, part)));
+    }
+    std::reverse(frames.begin(), frames.end());
+    r.receive(r.lan, frames);
+    const Packet reply = ip6_icmp({.src = us, .dst = host}, {.type = 129}, pattern(bytes));
+    Packet joined;
+    const Packets sent = r.lan.take_sent();
+    for (const Packet& f : sent) {
+      EXPECT_LE(f.size(), 1514u);
+      if (sent.size() == 1)
+        joined.assign(f.begin() + 54, f.end());
+      else
+        joined.insert(joined.end(), f.begin() + 62, f.end());
+    }
+    EXPECT_EQ(joined, Packet(reply.begin() + 40, reply.end()));
+    EXPECT_EQ(sent.size(), bytes + 48 <= 1500 ? 1u : (bytes + 8 + 1447) / 1448);
+  }
+  EXPECT_EQ(r.drops(), Drops{});
 }
 
 using FragmentsInTunnel = TwoGateways;
