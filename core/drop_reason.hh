@@ -113,11 +113,13 @@ namespace core {
   X(NdConflict, "nd", "another host uses one of our addresses")                                  \
   X(NdNotRouter, "nd", "solicitation or redirect that only another kind of node takes")          \
   X(NdRedirectOff, "nd", "redirects are switched off")                                           \
-  X(MldRefused, "nd", "listener message that is malformed or not from the link")                 \
+  X(MldRefused, "mld", "listener message that is malformed or not from the link")                \
+  X(IgmpRefused, "igmp", "message that is malformed or not from the link")                       \
   X(UdpTruncated, "udp", "datagram ends inside the UDP header")                                  \
   X(UdpBadLength, "udp", "Length below 8 or beyond the IP payload")                              \
   X(UdpBadChecksum, "udp", "checksum wrong, or none over IPv6")                                  \
   X(UdpNoPort, "udp", "nobody listens on the port")                                              \
+  X(DeliverFull, "deliver", "queue of who listens full")                                         \
   X(EspTruncated, "esp", "shorter than header, IV, trailer and ICV")                             \
   X(EspChained, "esp", "packet in several segments that fit into no single buffer")              \
   X(EspBadLength, "esp", "ciphertext is not a multiple of four bytes")                           \

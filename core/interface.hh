@@ -39,6 +39,13 @@ struct Interface {
     std::uint16_t queue = 0;
   };
 
+  /// How the source of what arrives is checked against the routes (RFC 3704).
+  enum class Urpf : std::uint8_t {
+    Off,
+    Loose,   ///< some route leads there
+    Strict,  ///< a route leads there by this interface
+  };
+
   /// Bytes between the source address and the EtherType of every frame sent here: VLAN tags, at
   /// most two (IEEE 802.1ad).
   struct Encapsulation {
@@ -51,6 +58,8 @@ struct Interface {
   Kind kind = Kind::None;
   bool up = false;      ///< switched on, and its device is there
   bool spread = false;  ///< software RSS: what arrives is shared out to all workers by flow
+  Urpf urpf = Urpf::Off;
+  std::uint16_t vrf = 0;  ///< whose routes what arrives here follows; 0: the default one
   MacAddress mac{};
   Encapsulation encapsulation;
   std::uint16_t mtu = 0;  ///< bytes of IP packet

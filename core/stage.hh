@@ -14,6 +14,7 @@ namespace core {
   X(VlanInput, "vlan_input", "takes tags off, finds the interface")                    \
   X(ArpInput, "arp_input", "answers and learns from ARP")                              \
   X(Ip4Input, "ip4_input", "validates IPv4 headers")                                   \
+  X(Urpf, "urpf", "asks whether the source is reached by the input interface")        \
   X(Ip4Lookup, "ip4_lookup", "finds the next hop")                                     \
   X(Ip4Local, "ip4_local", "demultiplexes packets for us")                             \
   X(Ip6Input, "ip6_input", "validates IPv6 headers")                                   \
@@ -24,6 +25,7 @@ namespace core {
   X(Icmp4Input, "icmp4_input", "answers echo requests")                                \
   X(Icmp6Input, "icmp6_input", "answers echo requests")                                \
   X(NdInput, "nd_input", "answers and learns from Neighbour Discovery")                \
+  X(IgmpInput, "igmp_input", "learns from queries who asks for members of groups")      \
   X(Deliver, "deliver", "gives datagrams to who listens")                              \
   X(Ip4Forward, "ip4_forward", "decrements TTL, checks the MTU")                       \
   X(Ip6Forward, "ip6_forward", "decrements the hop limit, checks the MTU")             \

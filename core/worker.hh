@@ -30,6 +30,7 @@ struct HandedPacket {
   rte_mbuf* m = nullptr;
   InterfaceId interface = kNoInterface;
   Kind kind = Kind::Frame;
+  std::uint16_t vrf = 0;  ///< Ip4, Ip6: whose routes it follows
 };
 using HandoffRing = SpscRing<HandedPacket, 512>;
 

@@ -5,6 +5,7 @@
 
 #include "proto/fib4.hh"
 #include "proto/next_hop.hh"
+#include "proto/next_hop_group.hh"
 #include "proto/wire/ip4_address.hh"
 
 namespace proto {
@@ -20,6 +21,7 @@ struct Ip4Sysctl {
 struct Ip4Config {
   const Fib4* fib = nullptr;
   const NextHopTable* next_hops = nullptr;
+  const NextHopGroups* groups = nullptr;
   std::vector<std::vector<Ip4Prefix>> addresses;  ///< by InterfaceId: address and prefix length
   Ip4Sysctl sysctl;
 };

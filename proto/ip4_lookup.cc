@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "proto/ip4_lookup.hh"
 
+#include "core/mbuf.hh"
+#include "proto/wire/flow.hh"
 #include "proto/wire/icmp4.hh"
 
 namespace proto {
@@ -9,14 +11,14 @@ namespace {
 struct Lookup {
   rte_mbuf* m;
   std::uint32_t dst;
-  const NextHop* hop;
-  NextHopKind kind;  ///< read once: the manager may change it under way
+  Leads to;
 };
 
 void to_broadcast(core::Worker& w, const Ip4Arrival& arrival, const Lookup& l,
                   Ip4LookupNext& next) noexcept {
   // 255.255.255.255 belongs to every link, a subnet's broadcast address to its own (RFC 2644).
-  const bool ours = l.hop->interface == core::kNoInterface || l.hop->interface == arrival.interface;
+  const bool ours =
+      l.to.hop->interface == core::kNoInterface || l.to.hop->interface == arrival.interface;
   if (ours && arrival.interface != core::kNoInterface)
     next.broadcast.push(l.m);
   else
@@ -28,7 +30,7 @@ void dispose(core::Worker& w, IpShard& shard, const Ip4Config& config, const Ip4
              const Lookup& l, Ip4LookupNext& next) noexcept {
   using K = NextHopKind;
   constexpr std::uint8_t kUnreachable = Icmp4View::kUnreachable;
-  switch (l.kind) {
+  switch (l.to.kind) {
     case K::Broadcast: return to_broadcast(w, arrival, l, next);
     case K::Blackhole: return w.drop(l.m, DropReason::Ip4Blackhole);
     case K::Martian: return w.drop(l.m, DropReason::Ip4Martian);
@@ -38,7 +40,7 @@ void dispose(core::Worker& w, IpShard& shard, const Ip4Config& config, const Ip4
   // RFC 1122 section 3.3.6: silently discarded, also when it is for us.
   if (arrival.link_group) return w.drop(l.m, DropReason::Ip4LinkBroadcast);
   if (!config.sysctl.forwarding) return w.drop(l.m, DropReason::Ip4NotForwarding);
-  switch (l.kind) {
+  switch (l.to.kind) {
     case K::Failed:
       return next.refused.push(
           l.m, {DropReason::NeighborFailed, kUnreachable, Icmp4View::kHostUnreachable, 0});
@@ -48,7 +50,8 @@ void dispose(core::Worker& w, IpShard& shard, const Ip4Config& config, const Ip4
     case K::NoRoute:
       return next.refused.push(
           l.m, {DropReason::Ip4NoRoute, kUnreachable, Icmp4View::kNetUnreachable, 0});
-    default: return shard.hold.push(w, held(l.m, l.dst, *l.hop, l.kind, /*own=*/false, w.now_us));
+    default:
+      return shard.hold.push(w, held(l.m, core::IpAddress{l.dst}, l.to, /*own=*/false, w.now_us));
   }
 }
 }  // namespace
@@ -66,16 +69,16 @@ void ip4_lookup(core::Worker& w, IpShard& shard, const Ip4Config& config, Ip4Arr
   RoutedBurst::Writer forward{next.forward}, tunnel{next.tunnel};
   core::Burst::Writer local{next.local};
   for (std::size_t i = 0; i < packets.size(); ++i) {
-    const NextHop& hop = (*config.next_hops)[hops[i]];
-    const NextHopKind kind = hop.kind.load(std::memory_order_acquire);
+    const auto flow = [m = packets[i]] { return flow::of_ip4(core::front_bytes(*m)); };
+    const auto [hop, kind] = lead(*config.next_hops, *config.groups, hops[i], flow);
     if (kind == NextHopKind::Reachable && plain) [[likely]]
-      forward.push(packets[i], &hop);
+      forward.push(packets[i], hop);
     else if (kind == NextHopKind::Local && !arrival.link_group)
       local.push(packets[i]);
     else if (kind == NextHopKind::Tunnel && plain)
-      tunnel.push(packets[i], &hop);
+      tunnel.push(packets[i], hop);
     else
-      dispose(w, shard, config, arrival, {packets[i], dst[i], &hop, kind}, next);
+      dispose(w, shard, config, arrival, {packets[i], dst[i], {hop, kind}}, next);
   }
 }
 }  // namespace proto

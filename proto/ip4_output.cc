@@ -2,6 +2,7 @@
 #include "proto/ip4_output.hh"
 
 #include "core/mbuf.hh"
+#include "proto/wire/flow.hh"
 #include "proto/wire/ip4.hh"
 
 namespace proto {
@@ -36,10 +37,12 @@ void ip4_output(core::Worker& w, IpShard& shard, const Ip4Config& config, core::
 
   for (std::size_t i = 0; i < packets.size(); ++i) {
     rte_mbuf* m = packets[i];
-    const NextHop& hop = (*config.next_hops)[hops[i]];
-    const NextHopKind kind = hop.kind.load(std::memory_order_acquire);
+    const auto flow = [m] { return flow::of_ip4(core::front_bytes(*m)); };
+    const Leads to = lead(*config.next_hops, *config.groups, hops[i], flow);
+    const NextHop& hop = *to.hop;
+    const NextHopKind kind = to.kind;
     if (must_wait(kind)) {
-      shard.hold.push(w, held(m, dst[i], hop, kind, /*own=*/true, w.now_us));
+      shard.hold.push(w, held(m, core::IpAddress{dst[i]}, to, /*own=*/true, w.now_us));
       continue;
     }
     const bool tunnel = kind == NextHopKind::Tunnel;

@@ -5,6 +5,7 @@
 
 #include "proto/fib6.hh"
 #include "proto/next_hop.hh"
+#include "proto/next_hop_group.hh"
 #include "proto/wire/ip_address.hh"
 
 namespace proto {
@@ -28,6 +29,7 @@ struct Ip6InterfaceAddress {
 struct Ip6Config {
   const Fib6* fib = nullptr;  ///< by scoped address (ip6_scope.hh)
   const NextHopTable* next_hops = nullptr;
+  const NextHopGroups* groups = nullptr;
   std::vector<std::vector<Ip6InterfaceAddress>> addresses;  ///< by InterfaceId
   std::vector<bool> router;  ///< by InterfaceId: it is a router there (RFC 4861 IsRouter)
   Ip6Sysctl sysctl;

@@ -3,6 +3,7 @@
 
 #include "core/mbuf.hh"
 #include "proto/ip6_scope.hh"
+#include "proto/wire/flow.hh"
 #include "proto/wire/icmp6.hh"
 
 namespace proto {
@@ -11,8 +12,7 @@ namespace {
 struct Lookup {
   rte_mbuf* m;
   const core::IpAddress& dst;
-  const NextHop* hop;
-  NextHopKind kind;  ///< read once: the manager may change it under way
+  Leads to;
 };
 
 /// Whether both addresses may be seen on more than one link. An unspecified source may not (RFC
@@ -42,7 +42,7 @@ void dispose(core::Worker& w, IpShard& shard, const Ip6Config& config, const Ip6
   const auto refuse = [&](DropReason why, std::uint8_t code) {
     next.refused.push(l.m, {why, Icmp6View::kUnreachable, code, 0});
   };
-  switch (l.kind) {
+  switch (l.to.kind) {
     case K::Blackhole: return w.drop(l.m, DropReason::Ip6Blackhole);
     case K::Martian:
       return w.drop(l.m,
@@ -55,9 +55,9 @@ void dispose(core::Worker& w, IpShard& shard, const Ip6Config& config, const Ip6
   if (arrival.link_group) return w.drop(l.m, DropReason::Ip6LinkGroup);
   if (!config.sysctl.forwarding) return w.drop(l.m, DropReason::Ip6NotForwarding);
   if (!may_leave_link(*l.m, l.dst)) return keep_on_link(w, l, next);
-  if (must_wait(l.kind))
-    return shard.hold.push(w, held(l.m, l.dst, *l.hop, l.kind, /*own=*/false, w.now_us));
-  switch (l.kind) {
+  if (must_wait(l.to.kind))
+    return shard.hold.push(w, held(l.m, l.dst, l.to, /*own=*/false, w.now_us));
+  switch (l.to.kind) {
     case K::Failed: return refuse(DropReason::NeighborFailed, Icmp6View::kAddressUnreachable);
     case K::Prohibited: return refuse(DropReason::Ip6Prohibited, Icmp6View::kProhibited);
     default: return refuse(DropReason::Ip6NoRoute, Icmp6View::kNoRoute);  // tunnels carry IPv4 only
@@ -78,14 +78,14 @@ void ip6_lookup(core::Worker& w, IpShard& shard, const Ip6Config& config, Ip6Arr
   RoutedBurst::Writer forward{next.forward};
   core::Burst::Writer local{next.local};
   for (std::size_t i = 0; i < packets.size(); ++i) {
-    const NextHop& hop = (*config.next_hops)[hops[i]];
-    const NextHopKind kind = hop.kind.load(std::memory_order_acquire);
+    const auto flow = [m = packets[i]] { return flow::of_ip6(core::front_bytes(*m)); };
+    const auto [hop, kind] = lead(*config.next_hops, *config.groups, hops[i], flow);
     if (kind == NextHopKind::Reachable && plain && may_leave_link(*packets[i], dst[i])) [[likely]]
-      forward.push(packets[i], &hop);
+      forward.push(packets[i], hop);
     else if (kind == NextHopKind::Local && (!arrival.link_group || is_ip6_multicast(dst[i])))
       local.push(packets[i]);
     else
-      dispose(w, shard, config, arrival, {packets[i], dst[i], &hop, kind}, next);
+      dispose(w, shard, config, arrival, {packets[i], dst[i], {hop, kind}}, next);
   }
 }
 }  // namespace proto

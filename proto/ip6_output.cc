@@ -5,6 +5,7 @@
 
 #include "core/mbuf.hh"
 #include "proto/ip6_scope.hh"
+#include "proto/wire/flow.hh"
 #include "proto/wire/ip6.hh"
 
 namespace proto {
@@ -71,12 +72,13 @@ void ip6_output(core::Worker& w, IpShard& shard, const Ip6Config& config, Scoped
 
   for (std::size_t i = 0; i < packets.size(); ++i) {
     rte_mbuf* m = packets[i];
-    const NextHop& hop = (*config.next_hops)[hops[i]];
-    const NextHopKind kind = hop.kind.load(std::memory_order_acquire);
-    if (must_wait(kind))
-      shard.hold.push(w, held(m, dst[i], hop, kind, /*own=*/true, w.now_us));
-    else if (kind != NextHopKind::Reachable)
-      w.drop(m, refusal(kind));
+    const auto flow = [m] { return flow::of_ip6(core::front_bytes(*m)); };
+    const Leads to = lead(*config.next_hops, *config.groups, hops[i], flow);
+    const NextHop& hop = *to.hop;
+    if (must_wait(to.kind))
+      shard.hold.push(w, held(m, dst[i], to, /*own=*/true, w.now_us));
+    else if (to.kind != NextHopKind::Reachable)
+      w.drop(m, refusal(to.kind));
     else if (const auto why = finish(config, *m, hop, dst[i]))
       w.drop(m, *why);
     else

@@ -38,7 +38,7 @@ bool waits_for_arp(NextHopKind k) noexcept {
 }
 bool same_read_fields(const NextHop& h, const NextHopFields& f) noexcept {
   return h.interface == f.interface && h.port == port_of(f) && h.gateway == f.gateway &&
-         h.source == f.source && h.mtu == f.mtu && h.tunnel == f.tunnel;
+         h.source == f.source && h.mtu == f.mtu && h.tunnel == f.tunnel && h.group == f.group;
 }
 }  // namespace
 
@@ -65,6 +65,7 @@ void NextHopTable::write(NextHop& h, const NextHopFields& f) noexcept {
   h.interface = f.interface;
   h.mtu = f.mtu;
   h.tunnel = f.tunnel;
+  h.group = f.group;
   h.gateway = f.gateway;
   h.source = f.source;
   h.port = port_of(f);

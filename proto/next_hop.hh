@@ -33,6 +33,7 @@ enum class NextHopKind : std::uint8_t {
   Failed,      ///< neighbour did not answer
   Reachable,   ///< neighbour known: the Ethernet header is complete
   Tunnel,      ///< leaves through a tunnel interface
+  Group,       ///< shared by several, or found through another route: NextHopGroups has them
   Changing,    ///< the manager is rewriting it: hold the packet, read nothing else
 };
 
@@ -45,6 +46,7 @@ struct alignas(64) NextHop {
   std::uint16_t mtu = 0;                        ///< bytes of IP packet
   std::uint16_t tunnel = 0;                     ///< index in IpsecConfig::tunnels, for Tunnel
   core::InterfaceId port = core::kNoInterface;  ///< whose port it leaves by: a VLAN's carrier
+  std::uint16_t group = 0;                      ///< in NextHopGroups, for Group
   std::uint8_t ether_length = 0;                ///< 14, or more with VLAN tags
   std::array<std::uint8_t, 24> ether{};         ///< complete for Reachable; right-aligned
 
@@ -57,7 +59,7 @@ static_assert(sizeof(NextHop) == 128);
 struct NextHopFields {
   NextHopKind kind = NextHopKind::NoRoute;
   core::InterfaceId interface = core::kNoInterface;
-  std::uint16_t mtu = 0, tunnel = 0;
+  std::uint16_t mtu = 0, tunnel = 0, group = 0;
   std::uint16_t ether_type = kEtherTypeIp4;  ///< what the packets are
   core::IpAddress gateway{}, source{};
   core::MacAddress dst_mac{}, src_mac{};

@@ -29,6 +29,7 @@ std::string_view to_string(NextHopKind k) noexcept {
     case NextHopKind::Failed: return "failed";
     case NextHopKind::Reachable: return "reachable";
     case NextHopKind::Tunnel: return "tunnel";
+    case NextHopKind::Group: return "group";
     case NextHopKind::Changing: return "changing";
   }
   return "?";
@@ -59,6 +60,7 @@ core::Expected<> RouteTable::add(const IpPrefix& prefix, RouteOrigin origin, con
       routes_.erase(at);
       return set;
     }
+  ++version_;
   return core::Done{};
 }
 
@@ -76,6 +78,7 @@ core::Expected<Route> RouteTable::remove(const IpPrefix& prefix, RouteOrigin ori
   else if (was_best)
     // The prefix has its place already, so that this cannot be refused for want of room.
     (void)set_fib(p, next->second.next_hop);
+  ++version_;
   return gone;
 }
 

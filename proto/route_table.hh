@@ -63,6 +63,8 @@ public:
   [[nodiscard]] std::optional<Match> lookup(const IpAddress& dst) const;
   /// All routes, by prefix and then origin; IPv4's together.
   [[nodiscard]] std::vector<Match> list() const;
+  /// Changes with every change of a route.
+  [[nodiscard]] std::uint64_t version() const noexcept { return version_; }
 
 private:
   struct Key {
@@ -79,5 +81,6 @@ private:
   Fib4& fib4_;
   Fib6& fib6_;
   Routes routes_;
+  std::uint64_t version_ = 0;
 };
 }  // namespace proto

@@ -1,21 +1,39 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
+
 #include "apps/plx/plan.hh"
 #include "apps/plx/table.hh"
 
 namespace plx {
 namespace {
 bool is_default(const Json& route) {
-  return route.value("prefix", "") == "0.0.0.0/0";
+  const std::string prefix = route.value("prefix", "");
+  return prefix == "0.0.0.0/0" || prefix == "::/0";
+}
+
+/// A line below the route for each of its next hops.
+void add_next_hops(Table& table, const Json& route) {
+  if (!route.contains("nexthops")) return;
+  for (const Json& n : route["nexthops"]) {
+    const bool alive = n.value("alive", false);
+    std::string kind = alive ? fmt::format("{:.0f} %", 100 * n.value("share", 0.0)) : "dead";
+    table.add({fmt::format("  weight {}", count_of(n, "weight")),
+               text_of(n, n["resolved_via"].is_null() ? "via" : "resolved_via"),
+               text_of(n, "resolved_interface"), std::move(kind), "", ""});
+  }
 }
 
 std::string show_all(const Json& routes) {
   Table table{{"Destination", "Gateway", "Interface", "Kind", "Origin", ">Packets"}};
-  for (const Json& r : routes)
+  for (const Json& r : routes) {
     table.add({is_default(r) ? "default" : text_of(r, "prefix"), text_of(r, "via"),
                text_of(r, "interface"), text_of(r, "kind"), text_of(r, "origin"),
                text_of(r, "packets")});
+    add_next_hops(table, r);
+  }
   return table.text();
 }
 
@@ -39,12 +57,38 @@ std::string show_answer(const Json& r) {
   return out;
 }
 
-Plan add_route(const Words& words) {
+constexpr std::array kKinds{"blackhole", "prohibit", "unreachable", "reject", "local"};
+
+/// nexthop [via ADDRESS] [dev IF] [weight N], as iproute2 has it. @param i  behind "nexthop".
+Json read_next_hop(const Words& words, std::size_t& i) {
+  Json hop = Json::object();
+  for (; i + 1 < words.size() && words[i] != "nexthop"; i += 2) {
+    if (words[i] == "via")
+      hop["via"] = words[i + 1];
+    else if (words[i] == "dev")
+      hop["interface"] = words[i + 1];
+    else if (words[i] == "weight")
+      hop["weight"] = number(words[i + 1], "weight");
+    else
+      break;
+  }
+  if (hop.empty())
+    throw UsageError{"route add: nexthop, expected via ADDRESS, dev IF and weight N after it"};
+  return hop;
+}
+
+Plan add_route(Words words) {
+  const bool inet6 = words.size() > 1 && words[1] == "-inet6";
+  if (inet6) words.erase(words.begin() + 1);
   if (words.size() < 3)
     throw UsageError{
-        "route add: expected PREFIX|default (via ADDRESS | GATEWAY) [dev IF] or PREFIX "
-        "blackhole|prohibit"};
-  Json params{{"prefix", words[1]}};
+        "route add: expected PREFIX|default (via ADDRESS | GATEWAY) [dev IF] [recursive], PREFIX "
+        "nexthop via ADDRESS [dev IF] [weight N] nexthop ..., or PREFIX "
+        "blackhole|prohibit|unreachable|local"};
+  const bool any6 = inet6 || std::ranges::any_of(words, [](const std::string& word) {
+                      return word.find(':') != std::string::npos;
+                    });
+  Json params{{"prefix", words[1] == "default" && any6 ? "::/0" : words[1]}};
   for (std::size_t i = 2; i < words.size(); ++i) {
     const std::string& word = words[i];
     const bool has_value = i + 1 < words.size();
@@ -52,13 +96,21 @@ Plan add_route(const Words& words) {
       params["via"] = words[++i];
     } else if (word == "dev" && has_value) {
       params["interface"] = words[++i];
-    } else if (word == "blackhole" || word == "prohibit") {
-      params["kind"] = word;
-    } else if (i == 2 && word.find_first_not_of("0123456789.") == std::string::npos) {
+    } else if (std::ranges::find(kKinds, word) != kKinds.end()) {
+      params["kind"] = word == "reject" ? "unreachable" : word;
+    } else if (word == "recursive") {
+      params["recursive"] = true;
+    } else if (word == "nexthop") {
+      params["nexthops"].push_back(read_next_hop(words, ++i));
+      --i;
+    } else if (i == 2 && word.find_first_not_of("0123456789.abcdefABCDEF:") == std::string::npos) {
       params["via"] = word;
     } else {
-      throw UsageError{fmt::format(
-          "route add: \"{}\", expected via ADDRESS, dev IF, blackhole or prohibit", word)};
+      throw UsageError{
+          fmt::format("route add: \"{}\", expected via ADDRESS, dev IF, recursive, nexthop, "
+                      "blackhole, prohibit, "
+                      "unreachable or local",
+                      word)};
     }
   }
   return Plan{"route.add", std::move(params)};
@@ -70,6 +122,8 @@ Plan route(const Words& words, bool all) {
   if (verb == "show" && words.size() <= 1)
     return Plan{"route.list", Json::object(), all ? show_all : show};
   if (verb == "add") return add_route(words);
+  if ((verb == "del" || verb == "delete") && words.size() == 3 && words[1] == "-inet6")
+    return Plan{"route.delete", {{"prefix", words[2] == "default" ? "::/0" : words[2]}}};
   if ((verb == "del" || verb == "delete") && words.size() == 2)
     return Plan{"route.delete", {{"prefix", words[1]}}};
   if (verb == "get" && words.size() == 2)

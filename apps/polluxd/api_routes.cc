@@ -23,6 +23,7 @@ std::string_view to_text(proto::NextHopKind kind) noexcept {
     case K::Failed: return "failed";
     case K::Reachable: return "reachable";
     case K::Tunnel: return "tunnel";
+    case K::Group: return "group";
     case K::Changing: return "changing";
   }
   return "unknown";
@@ -62,7 +63,7 @@ Json route_list(Manager& manager, Params& params) {
   params.done();
   const Names names{manager};
   Json array = Json::array();
-  for (const proto::RouteInfo& r : manager.routes())
+  for (const RouteListing& r : manager.routes()) {
     array.push_back({{"prefix", proto::to_string(r.prefix)},
                      {"origin", to_text(r.origin)},
                      {"kind", to_text(r.kind)},
@@ -70,6 +71,16 @@ Json route_list(Manager& manager, Params& params) {
                      {"via", address_or_null(r.gateway)},
                      {"packets", r.packets},
                      {"bytes", r.bytes}});
+    if (r.recursive) array.back()["recursive"] = true;
+    for (const NextHopInfo& n : r.next_hops)
+      array.back()["nexthops"].push_back({{"via", address_or_null(n.hop.gateway)},
+                                          {"interface", n.hop.interface},
+                                          {"weight", n.hop.weight},
+                                          {"resolved_via", address_or_null(n.via)},
+                                          {"resolved_interface", n.interface},
+                                          {"alive", n.alive},
+                                          {"share", n.share}});
+  }
   return array;
 }
 
@@ -79,12 +90,21 @@ Json route_add(Manager& manager, Params& params) {
   if (params.has("kind")) spec.kind = params.parsed("kind", parse_route_kind);
   if (params.has("via")) spec.gateway = params.parsed("via", parse_address);
   spec.interface = params.text("interface", "");
+  spec.recursive = params.boolean("recursive", false);
+  params.objects("nexthops", [&](Params& p) {
+    RouteNextHop hop;
+    if (p.has("via")) hop.gateway = p.parsed("via", parse_address);
+    hop.interface = p.text("interface", "");
+    hop.weight = p.number("weight", 1, 65535, 1);
+    spec.next_hops.push_back(std::move(hop));
+  });
   params.done();
-  const bool has_next_hop = spec.gateway.has_value() || !spec.interface.empty();
+  const bool has_next_hop =
+      spec.gateway.has_value() || !spec.interface.empty() || !spec.next_hops.empty();
   if (spec.kind == RouteSpec::Kind::Unicast && !has_next_hop)
-    bad_params("the route leads nowhere, expected \"via\", \"interface\" or both");
+    bad_params("the route leads nowhere, expected \"via\", \"interface\", both or \"nexthops\"");
   if (spec.kind != RouteSpec::Kind::Unicast && has_next_hop)
-    bad_params("a blackhole or prohibit route has neither \"via\" nor \"interface\"");
+    bad_params("only a unicast route has \"via\", \"interface\" or \"nexthops\"");
   done_or_throw(manager.add_route(spec));
   return Json::object();
 }

@@ -197,6 +197,8 @@ void Check::check_route(std::size_t n) {
 /// Fills in the interface. @return why the route cannot be, or empty.
 std::string Check::judge_route(RouteSpec& route) const {
   if (route.kind != RouteSpec::Kind::Unicast) return {};
+  if (const auto good = Manager::check_next_hops(route); !good) return good.error().context;
+  if (!route.next_hops.empty() || route.recursive) return {};  // worked out again and again
   const Owner* owner = route.interface.empty() ? nullptr : find(route.interface);
   if (!route.interface.empty() && owner == nullptr)
     return fmt::format("no interface {}", route.interface);

@@ -46,6 +46,7 @@ void read_limits(ConfigTable& root, Limits& limits) {
   table->number("routes6", limits.routes6, 1, 4'000'000);
   table->number("route_groups6", limits.route_groups6, 1, 1'000'000);
   table->number("next_hops", limits.next_hops, 16, 1u << 20);
+  table->number("next_hop_groups", limits.next_hop_groups, 1, 65535);
   table->number("neighbors", limits.neighbors, 1, 1u << 20);
   table->number("tunnels", limits.tunnels, 1, 4096);
   table->number("sas", limits.sas, 1, 65534);
@@ -170,6 +171,16 @@ SaConfig read_sa(ConfigTable& table, const KeySource& keys) {
   return spec;
 }
 
+RouteNextHop read_next_hop(ConfigTable& table) {
+  RouteNextHop hop;
+  if (const auto via = table.find("via")) hop.gateway = via->parsed(parse_address);
+  if (const auto interface = table.find("interface"))
+    hop.interface = interface->parsed(parse_interface_name);
+  table.number("weight", hop.weight, 1, 65535);
+  table.done();
+  return hop;
+}
+
 RouteSpec read_route(ConfigTable& table) {
   RouteSpec spec;
   const ConfigValue prefix = table.need("prefix");
@@ -178,12 +189,20 @@ RouteSpec read_route(ConfigTable& table) {
   if (const auto interface = table.find("interface"))
     spec.interface = interface->parsed(parse_interface_name);
   if (const auto kind = table.find("kind")) spec.kind = kind->parsed(parse_route_kind);
+  table.boolean("recursive", spec.recursive);
+  if (const auto hops = table.find("nexthops"))
+    for (const ConfigValue& item : hops->items()) {
+      ConfigTable hop{nullptr, item.value, "nexthops"};
+      spec.next_hops.push_back(read_next_hop(hop));
+    }
   table.done();
-  const bool has_next_hop = spec.gateway.has_value() || !spec.interface.empty();
+  const bool has_next_hop =
+      spec.gateway.has_value() || !spec.interface.empty() || !spec.next_hops.empty();
   if (spec.kind == RouteSpec::Kind::Unicast && !has_next_hop)
-    fail_at(prefix.value, "the route leads nowhere, expected \"via\", \"interface\" or both");
+    fail_at(prefix.value,
+            "the route leads nowhere, expected \"via\", \"interface\", both or \"nexthops\"");
   if (spec.kind != RouteSpec::Kind::Unicast && has_next_hop)
-    fail_at(prefix.value, "a blackhole or prohibit route has neither \"via\" nor \"interface\"");
+    fail_at(prefix.value, "only a unicast route has \"via\", \"interface\" or \"nexthops\"");
   return spec;
 }
 

@@ -15,7 +15,8 @@ bool contains(const std::vector<T>& list, const T& value) {
   return std::ranges::find(list, value) != list.end();
 }
 bool same_route(const RouteSpec& a, const RouteSpec& b) {
-  return a.kind == b.kind && a.gateway == b.gateway && a.interface == b.interface;
+  return a.kind == b.kind && a.gateway == b.gateway && a.interface == b.interface &&
+         a.next_hops == b.next_hops && a.recursive == b.recursive;
 }
 /// How many interfaces it stands on.
 std::size_t depth(const std::vector<InterfaceSpec>& all, const InterfaceSpec& spec) {
@@ -124,6 +125,7 @@ bool ConfigPlanner::is_stranded(const std::string& interface,
 /// Whether a route would go along with something that goes.
 bool ConfigPlanner::is_lost(const RouteSpec& running) const {
   if (running.kind != RouteSpec::Kind::Unicast) return false;
+  if (!running.next_hops.empty() || running.recursive) return false;
   if (running.gateway) return is_stranded(running.interface, *running.gateway);
   const auto face = kept_.find(running.interface);
   return face == kept_.end() || (!face->second.tunnel && face->second.loses);

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "apps/polluxd/config_planner.hh"
+#include "apps/polluxd/spec_syntax.hh"
 
 namespace polluxd {
 namespace {
@@ -69,10 +70,18 @@ std::string describe(const TunnelConfig& spec) {
 }
 
 std::string describe(const RouteSpec& route) {
-  if (route.kind == RouteSpec::Kind::Blackhole) return "blackhole";
-  if (route.kind == RouteSpec::Kind::Prohibit) return "prohibit";
-  std::string text = route.gateway ? "via " + proto::to_string(*route.gateway) + " " : "";
-  return text + fmt::format("interface {}", route.interface);
+  if (route.kind != RouteSpec::Kind::Unicast) return std::string{to_string(route.kind)};
+  const auto hop = [](const auto& gateway, const std::string& interface) {
+    std::string text = gateway ? "via " + proto::to_string(*gateway) : "";
+    if (!interface.empty()) text += (text.empty() ? "interface " : " interface ") + interface;
+    return text;
+  };
+  std::string text = route.recursive ? "recursive " : "";
+  if (route.next_hops.empty()) return text + hop(route.gateway, route.interface);
+  for (const RouteNextHop& h : route.next_hops)
+    text += fmt::format("{}nexthop {} weight {}", &h == &route.next_hops.front() ? "" : " ",
+                        hop(h.gateway, h.interface), h.weight);
+  return text;
 }
 
 void ConfigPlanner::change_faces() {
@@ -188,6 +197,7 @@ void compare_process(const ProcessConfig& now, const ProcessConfig& then,
   say("limits.routes6", a.routes6, b.routes6);
   say("limits.route_groups6", a.route_groups6, b.route_groups6);
   say("limits.next_hops", a.next_hops, b.next_hops);
+  say("limits.next_hop_groups", a.next_hop_groups, b.next_hop_groups);
   say("limits.neighbors", a.neighbors, b.neighbors);
   say("limits.tunnels", a.tunnels, b.tunnels);
   say("limits.sas", a.sas, b.sas);

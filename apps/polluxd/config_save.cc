@@ -4,6 +4,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "apps/polluxd/spec_syntax.hh"
+
 namespace polluxd {
 namespace {
 /// A TOML basic string.
@@ -99,6 +101,7 @@ void Writer::process() {
   number("routes6", l.routes6, u.routes6);
   number("route_groups6", l.route_groups6, u.route_groups6);
   number("next_hops", l.next_hops, u.next_hops);
+  number("next_hop_groups", l.next_hop_groups, u.next_hop_groups);
   number("neighbors", l.neighbors, u.neighbors);
   number("tunnels", l.tunnels, u.tunnels);
   number("sas", l.sas, u.sas);
@@ -160,10 +163,20 @@ void Writer::association(const SaConfig& sa) {
 void Writer::route(const RouteSpec& r) {
   table("[[route]]");
   line("prefix", quoted(r.prefix));
-  if (r.kind == RouteSpec::Kind::Blackhole) line("kind", quoted("blackhole"));
-  if (r.kind == RouteSpec::Kind::Prohibit) line("kind", quoted("prohibit"));
+  if (r.kind != RouteSpec::Kind::Unicast) line("kind", quoted(to_string(r.kind)));
   if (r.gateway) line("via", address(*r.gateway));
   if (!r.interface.empty()) line("interface", quoted(r.interface));
+  if (r.recursive) line("recursive", "true");
+  if (r.next_hops.empty()) return;
+  std::vector<std::string> hops;
+  for (const RouteNextHop& hop : r.next_hops) {
+    std::vector<std::string> parts;
+    if (hop.gateway) parts.push_back("via = " + address(*hop.gateway));
+    if (!hop.interface.empty()) parts.push_back("interface = " + quoted(hop.interface));
+    if (hop.weight != 1) parts.push_back(fmt::format("weight = {}", hop.weight));
+    hops.push_back(fmt::format("{{ {} }}", fmt::join(parts, ", ")));
+  }
+  line("nexthops", fmt::format("[{}]", fmt::join(hops, ", ")));
 }
 
 void Writer::neighbor(const NeighborSpec& n) {

@@ -75,13 +75,13 @@ void add_sysctls(core::Sysctl& s) {
   s.add({"net.inet.ip.ttl", "TTL of packets of our own", 1, 255, 64});
   s.add({"net.inet.icmp.errppslimit", "ICMP errors a second and worker; 0 sends none", 0, 1'000'000,
          100});
-  add_reassembly_sysctls(s);
   s.add({"net.inet6.ip6.forwarding", "forward IPv6 packets between interfaces (0 or 1)", 0, 1, 0});
   s.add({"net.inet6.ip6.hlim", "hop limit of packets of our own", 1, 255, 64});
   s.add({"net.inet6.ip6.hdrnestlimit", "extension headers that are read of a packet for us", 0, 50,
          8});
   s.add({"net.inet6.icmp6.errppslimit", "ICMPv6 errors a second and worker; 0 sends none", 0,
          1'000'000, 100});
+  add_reassembly_sysctls(s);
   s.add({"net.inet.arp.keep", "seconds for which an ARP answer is good", 2, 86'400, 1200});
   s.add({"net.inet.arp.refresh", "seconds before the end at which a used entry is asked again", 1,
          3600, 30});
@@ -103,6 +103,7 @@ Manager::Impl::Impl(const Limits& l, Env e, DriverRegistry& d)
       drivers{d},
       handoff{env.shards},
       next_hops{l.next_hops, env.rcu},
+      groups{l.next_hop_groups},
       fib4{or_throw(proto::Fib4::create(env.fib_name.c_str(),
                                         {l.routes, l.route_groups, l.next_hops}, env.rcu))},
       fib6{or_throw(proto::Fib6::create(env.fib_name.c_str(),
@@ -127,6 +128,8 @@ Manager::Impl::Impl(const Limits& l, Env e, DriverRegistry& d)
   master.rx_queues.resize(env.shards.size());
   master.ip4.fib = fib4.get();
   master.ip4.next_hops = &next_hops;
+  master.ip4.groups = &groups;
+  master.ip6.groups = &groups;
   master.ip4.addresses.resize(l.interfaces);
   master.ip6.fib = fib6.get();
   master.ip6.next_hops = &next_hops;
@@ -166,6 +169,7 @@ void Manager::Impl::publish() {
   load_ip6_sysctl();
   for (std::size_t id = 0; id < managed.size(); ++id)
     master.ip4.addresses[id] = ip4_addresses(managed[id].addresses);
+  ++link_version;
   master.reassembly = reassembly_limits(sysctl, limits.mbufs, env.shards.size());
   master.observation = observers.observation(master.interfaces);
   published->publish(std::make_unique<const StackConfig>(master));
@@ -211,6 +215,7 @@ bool Manager::poll(std::uint64_t now_us) {
     }
   }
   m.neighbors.poll(now_us);
+  m.follow_changes();
   m.run_announcements();
   m.run_pings();
   m.poll_devices();

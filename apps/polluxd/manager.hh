@@ -107,6 +107,19 @@ struct TunnelInfo {
   crypto::TunnelSpec spec;
   std::optional<std::uint32_t> outbound_spi;
 };
+/// One of a route's several next hops, or the one that a recursive route has found.
+struct NextHopInfo {
+  RouteNextHop hop;       ///< as asked for
+  std::string interface;  ///< where it leads; empty: nowhere, or through another group
+  std::optional<core::IpAddress> via;
+  bool alive = false;  ///< it carries flows
+  double share = 0;    ///< of the flows, 0 to 1
+};
+/// A route as it is shown.
+struct RouteListing : proto::RouteInfo {
+  std::vector<NextHopInfo> next_hops;  ///< of NextHopKind::Group
+  bool recursive = false;
+};
 /// Where a packet to an address would go.
 struct RouteAnswer {
   proto::IpPrefix prefix{};  ///< of the route that matches
@@ -184,7 +197,7 @@ public:
   // Routes.
   core::Expected<> add_route(const RouteSpec& spec);
   core::Expected<> delete_route(proto::IpPrefix prefix);
-  [[nodiscard]] std::vector<proto::RouteInfo> routes() const;
+  [[nodiscard]] std::vector<RouteListing> routes() const;
   [[nodiscard]] RouteAnswer get_route(const core::IpAddress& dst) const;
 
   // Neighbours.
@@ -239,6 +252,7 @@ public:
   // What needs no running manager; each request judges by it as well.
   /// Why no interface can have this address; empty: it can.
   [[nodiscard]] static std::string bad_address(const proto::IpPrefix& address);
+  static core::Expected<> check_next_hops(const RouteSpec& spec);
   static core::Expected<> check_tunnel(const crypto::TunnelSpec& spec);
   /// @param options  all that the driver declares.
   static core::Expected<> check_vlan(const std::vector<pollux_option_value>& options);

@@ -21,8 +21,30 @@ using proto::RouteOrigin;
 constexpr std::uint16_t kEthernetMtu = 1500;
 
 RouteSpec::Kind kind_of(NextHopKind kind) {
-  if (kind == NextHopKind::Blackhole) return RouteSpec::Kind::Blackhole;
-  return kind == NextHopKind::Prohibited ? RouteSpec::Kind::Prohibit : RouteSpec::Kind::Unicast;
+  switch (kind) {
+    case NextHopKind::Blackhole: return RouteSpec::Kind::Blackhole;
+    case NextHopKind::Prohibited: return RouteSpec::Kind::Prohibit;
+    case NextHopKind::NoRoute: return RouteSpec::Kind::Unreachable;
+    case NextHopKind::Local: return RouteSpec::Kind::Local;
+    default: return RouteSpec::Kind::Unicast;
+  }
+}
+
+/// A route as it was asked for.
+RouteSpec spec_of(const RouteListing& r, const std::string& interface, bool tunnel) {
+  RouteSpec spec{.prefix = r.prefix,
+                 .kind = kind_of(r.kind),
+                 .gateway = tunnel ? std::nullopt : r.gateway,
+                 .interface = interface,
+                 .next_hops = {},
+                 .recursive = r.recursive};
+  for (const NextHopInfo& n : r.next_hops) spec.next_hops.push_back(n.hop);
+  if (spec.next_hops.size() == 1) {
+    spec.gateway = spec.next_hops.front().gateway;
+    spec.interface = spec.next_hops.front().interface;
+    spec.next_hops.clear();
+  }
+  return spec;
 }
 }  // namespace
 
@@ -89,14 +111,11 @@ Config Manager::configuration() const {
   config.interfaces = m.interface_specs();
   config.tunnels = m.tunnel_configs();
   config.sas = m.sa_configs();
-  for (const proto::RouteInfo& r : routes())
-    if (r.origin == RouteOrigin::Static) {
-      const bool tunnel = r.interface != core::kNoInterface && m.is_tunnel(r.interface);
-      config.routes.push_back({.prefix = r.prefix,
-                               .kind = kind_of(r.kind),
-                               .gateway = tunnel ? std::nullopt : r.gateway,
-                               .interface = m.name_of(r.interface)});
-    }
+  for (const RouteListing& r : routes())
+    if (r.origin == RouteOrigin::Static)
+      config.routes.push_back(
+          spec_of(r, m.name_of(r.interface),
+                  r.interface != core::kNoInterface && m.is_tunnel(r.interface)));
   for (const proto::NeighborInfo& n : neighbors())
     if (n.state == proto::NeighborState::Permanent)
       config.neighbors.push_back({m.name_of(n.interface), n.address, n.mac});

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
+#include <algorithm>
 #include <functional>
 #include <map>
 #include <optional>
@@ -126,6 +127,45 @@ struct Manager::Impl {
   void remove_stranded_routes(core::InterfaceId id, bool all);
   [[nodiscard]] std::uint64_t next_hop_packets(proto::NextHopId id) const;
 
+  // manager_group.cc
+  /// Where a next hop of a group leads.
+  struct Way {
+    core::InterfaceId interface = core::kNoInterface;
+    std::optional<core::IpAddress> gateway;
+    proto::NextHopId through = 0;  ///< another group's next hop; then nothing else
+    friend bool operator==(const Way&, const Way&) = default;
+  };
+  struct GroupMember {
+    RouteNextHop hop;
+    std::optional<Way> way;  ///< none: it leads nowhere now
+    proto::NextHopId id = 0;
+  };
+  struct RouteGroup {
+    std::uint16_t group = 0;
+    proto::NextHopId next_hop = 0;
+    std::uint32_t users = 0;  ///< routes
+    std::vector<GroupMember> members;
+    std::vector<proto::NextHopGroups::Member> assigned;
+  };
+  [[nodiscard]] std::optional<Way> find_way(const RouteNextHop& hop, bool recursive) const;
+  [[nodiscard]] core::InterfaceId link_to(const core::IpAddress& address) const;
+  core::Expected<proto::NextHopId> use_way(const Way& way);
+  void leave_way(GroupMember& member);
+  [[nodiscard]] bool is_alive(const GroupMember& member) const;
+  void collect_members(const RouteGroup& group, unsigned depth,
+                       std::vector<proto::NextHopGroups::Member>& out) const;
+  void refresh_groups();
+  void follow_changes();
+  void leave_interface(core::InterfaceId id);
+  core::Expected<proto::NextHopId> use_group(const RouteSpec& spec);
+  void let_go_group(proto::NextHopId next_hop);
+  [[nodiscard]] bool is_recursive(proto::NextHopId next_hop) const {
+    return std::ranges::any_of(route_groups, [&](const auto& g) {
+      return g.first.second && g.second.next_hop == next_hop;
+    });
+  }
+  [[nodiscard]] std::vector<NextHopInfo> members_of(proto::NextHopId next_hop) const;
+
   // manager_config.cc
   [[nodiscard]] std::uint16_t default_mtu(core::InterfaceId id) const;
   [[nodiscard]] std::vector<InterfaceSpec> interface_specs() const;
@@ -164,6 +204,7 @@ struct Manager::Impl {
   DriverRegistry& drivers;
   Handoff handoff;
   proto::NextHopTable next_hops;
+  proto::NextHopGroups groups;
   std::unique_ptr<proto::Fib4> fib4;
   std::unique_ptr<proto::Fib6> fib6;
   proto::RouteTable routes;
@@ -178,7 +219,11 @@ struct Manager::Impl {
   std::vector<SaTotals> sa_base;           ///< by SaId: counters of whoever had the id before
   std::vector<std::string> key_files;      ///< by SaId; empty: the key came over the API
   core::InterfaceId last_slot = 0;
-  proto::NextHopId blackhole = 0, prohibited = 0;
+  proto::NextHopId blackhole = 0, prohibited = 0, unreachable = 0, local_prefix = 0;
+  std::map<std::pair<std::vector<RouteNextHop>, bool>, RouteGroup> route_groups;  ///< recursive?
+  std::map<proto::NextHopId, const RouteGroup*> groups_by_hop;
+  std::uint64_t link_version = 0;  ///< changes when a link or an interface goes up or down
+  std::uint64_t groups_seen = 0;   ///< versions that the groups were worked out for
   std::vector<Announcement> announcements;
   std::map<std::uint16_t, Ping> pings;  ///< by ICMP sequence number
   std::uint16_t ping_id = 0, ping_sequence = 0;

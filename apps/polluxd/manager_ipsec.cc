@@ -126,6 +126,7 @@ void Manager::Impl::remove_tunnel(std::uint16_t index) {
   const core::InterfaceId id = master.ipsec.tunnels[index].interface;
   const std::string name = tunnel_list[index].spec.name;
   const proto::NextHopId nh = tunnel_list[index].next_hop;
+  leave_interface(id);
   remove_stranded_routes(id, /*all=*/true);
   while (!managed[id].addresses.empty()) remove_address(id, managed[id].addresses.size() - 1);
 

@@ -263,6 +263,7 @@ void Manager::Impl::poll_devices() {
     if (m.link == up) continue;
     const bool first = !m.link;
     m.link = up;
+    ++link_version;
     if (first && up) continue;  // as everybody expects
     core::log::info("{}: link {}", name_of(id), up ? "up" : "down");
     tell(up ? ManagerEvent::Kind::LinkUp : ManagerEvent::Kind::LinkDown, name_of(id));

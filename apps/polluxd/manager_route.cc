@@ -21,6 +21,8 @@ void Manager::Impl::add_builtin_routes() {
   };
   blackhole = next_hop(NextHopKind::Blackhole);
   prohibited = next_hop(NextHopKind::Prohibited);
+  unreachable = next_hop(NextHopKind::NoRoute);
+  local_prefix = next_hop(NextHopKind::Local);
   const proto::NextHopId martian = next_hop(NextHopKind::Martian);
   const proto::NextHopId multicast = next_hop(NextHopKind::Multicast);
   const proto::NextHopId broadcast = next_hop(NextHopKind::Broadcast);
@@ -50,6 +52,15 @@ core::Expected<proto::Route> Manager::Impl::resolve(const RouteSpec& spec) {
     return proto::Route{blackhole, core::kNoInterface, std::nullopt};
   if (spec.kind == RouteSpec::Kind::Prohibit)
     return proto::Route{prohibited, core::kNoInterface, std::nullopt};
+  if (spec.kind == RouteSpec::Kind::Unreachable)
+    return proto::Route{unreachable, core::kNoInterface, std::nullopt};
+  if (spec.kind == RouteSpec::Kind::Local)
+    return proto::Route{local_prefix, core::kNoInterface, std::nullopt};
+  if (!spec.next_hops.empty() || spec.recursive) {
+    const auto group = use_group(spec);
+    if (!group) return group.error();
+    return proto::Route{*group, core::kNoInterface, std::nullopt};
+  }
 
   core::InterfaceId id = core::kNoInterface;
   if (!spec.interface.empty()) {
@@ -62,11 +73,7 @@ core::Expected<proto::Route> Manager::Impl::resolve(const RouteSpec& spec) {
     }
   }
   if (spec.gateway) {
-    if (id == core::kNoInterface)
-      for (const Interface& i : master.interfaces)
-        if (i.kind != Interface::Kind::None && has_neighbors(i.id) &&
-            subnet_of(i.id, *spec.gateway))
-          id = i.id;
+    if (id == core::kNoInterface) id = link_to(*spec.gateway);
     const auto subnet = id != core::kNoInterface ? subnet_of(id, *spec.gateway) : std::nullopt;
     if (!subnet)
       return Error{Errc::Invalid,
@@ -91,6 +98,7 @@ core::Expected<proto::Route> Manager::Impl::resolve(const RouteSpec& spec) {
 
 void Manager::Impl::let_go(const proto::Route& route) {
   if (route.gateway) neighbors.let_go(route.interface, *route.gateway);
+  if (groups_by_hop.contains(route.next_hop)) let_go_group(route.next_hop);
 }
 
 core::Expected<> Manager::add_route(const RouteSpec& spec) {
@@ -100,6 +108,11 @@ core::Expected<> Manager::add_route(const RouteSpec& spec) {
                                             proto::to_string(spec.prefix.network()))};
   if (impl_->routes.find(spec.prefix, RouteOrigin::Static) != nullptr)
     return Error{Errc::Exists, fmt::format("route {} exists", proto::to_string(spec.prefix))};
+  if (const auto good = check_next_hops(spec); !good) return good;
+  if (spec.gateway && spec.gateway->is_ip4() != spec.prefix.is_ip4())
+    return Error{Errc::Invalid,
+                 fmt::format("gateway {} is of another family than {}",
+                             proto::to_string(*spec.gateway), proto::to_string(spec.prefix))};
   const auto route = impl_->resolve(spec);
   if (!route) return route.error();
   auto added = impl_->routes.add(spec.prefix, RouteOrigin::Static, *route);
@@ -137,16 +150,18 @@ std::uint64_t Manager::Impl::next_hop_packets(proto::NextHopId id) const {
   return packets;
 }
 
-std::vector<proto::RouteInfo> Manager::routes() const {
+std::vector<RouteListing> Manager::routes() const {
   const Impl& m = *impl_;
-  std::vector<proto::RouteInfo> all;
+  std::vector<RouteListing> all;
   for (const auto& match : m.routes.list()) {
     const proto::NextHopId nh = match.route.next_hop;
-    proto::RouteInfo info{.prefix = match.prefix,
-                          .origin = match.origin,
-                          .kind = m.next_hops[nh].kind.load(std::memory_order_acquire),
-                          .interface = match.route.interface,
-                          .gateway = match.route.gateway};
+    RouteListing info{{.prefix = match.prefix,
+                       .origin = match.origin,
+                       .kind = m.next_hops[nh].kind.load(std::memory_order_acquire),
+                       .interface = match.route.interface,
+                       .gateway = match.route.gateway},
+                      m.members_of(nh),
+                      m.is_recursive(nh)};
     for (const Shard* s : m.env.shards) {
       info.packets += s->ip.next_hop[nh].packets.read();
       info.bytes += s->ip.next_hop[nh].bytes.read();

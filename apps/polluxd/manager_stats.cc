@@ -96,6 +96,7 @@ std::vector<UseAgainstLimit> Manager::usage() const {
           {"routes", m.fib4->used(), m.limits.routes},
           {"routes6", m.fib6->used(), m.limits.routes6},
           {"next_hops", m.next_hops.used(), m.limits.next_hops},
+          {"next_hop_groups", m.groups.used(), m.limits.next_hop_groups},
           {"neighbors", m.neighbors.used(), m.limits.neighbors},
           {"tunnels", tunnels, m.limits.tunnels},
           {"sas", m.sas->used(), m.limits.sas}};

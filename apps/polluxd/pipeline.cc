@@ -30,6 +30,7 @@
 #include "proto/nd_input.hh"
 #include "proto/reassembly.hh"
 #include "proto/vlan_input.hh"
+#include "proto/wire/flow.hh"
 #include "proto/wire/ip6.hh"
 
 namespace polluxd {
@@ -327,10 +328,15 @@ struct Released {
 };
 
 /// What the next hop of a held packet is by now.
-proto::NextHopKind kind_of(const StackConfig& config, const core::IpAddress& dst) noexcept {
-  const proto::NextHopId id =
-      dst.is_ip4() ? config.ip4.fib->lookup(dst.ip4()) : config.ip6.fib->lookup(dst);
-  return (*config.ip4.next_hops)[id].kind.load(std::memory_order_acquire);
+proto::NextHopKind kind_of(const StackConfig& config, const proto::HeldPacket& p) noexcept {
+  const bool ip4 = p.dst.is_ip4();
+  const proto::NextHopId route =
+      ip4 ? config.ip4.fib->lookup(p.dst.ip4()) : config.ip6.fib->lookup(p.dst);
+  const auto flow = [&] {
+    const proto::Bytes packet = core::front_bytes(*p.m);
+    return ip4 ? proto::flow::of_ip4(packet) : proto::flow::of_ip6(packet);
+  };
+  return proto::lead(*config.ip4.next_hops, *config.ip4.groups, route, flow).kind;
 }
 
 void count_released(core::Worker& w, std::span<rte_mbuf* const> packets) noexcept {
@@ -370,7 +376,7 @@ void held_path(Shard& s, const StackConfig& config) noexcept {
 
   Released released;
   hold.review([&](const proto::HeldPacket& p) {
-    if (proto::must_wait(kind_of(config, p.dst))) {
+    if (proto::must_wait(kind_of(config, p))) {
       if (s.worker.now_us - p.since_us < kHoldLimit_us) return false;
       s.worker.drop(p.m, DropReason::NeighborFailed);
       return true;

@@ -101,10 +101,22 @@ core::Expected<crypto::Algorithm> parse_sa_algorithm(std::string_view text) {
   return *algorithm;
 }
 
+std::string_view to_string(RouteSpec::Kind kind) noexcept {
+  switch (kind) {
+    case RouteSpec::Kind::Unicast: return "unicast";
+    case RouteSpec::Kind::Blackhole: return "blackhole";
+    case RouteSpec::Kind::Prohibit: return "prohibit";
+    case RouteSpec::Kind::Unreachable: return "unreachable";
+    case RouteSpec::Kind::Local: return "local";
+  }
+  return "?";
+}
+
 core::Expected<RouteSpec::Kind> parse_route_kind(std::string_view text) {
-  if (text == "unicast") return RouteSpec::Kind::Unicast;
-  if (text == "blackhole") return RouteSpec::Kind::Blackhole;
-  if (text == "prohibit") return RouteSpec::Kind::Prohibit;
-  return bad(text, "a kind of route", "\"unicast\", \"blackhole\" or \"prohibit\"");
+  using K = RouteSpec::Kind;
+  for (const K k : {K::Unicast, K::Blackhole, K::Prohibit, K::Unreachable, K::Local})
+    if (text == to_string(k)) return k;
+  return bad(text, "a kind of route",
+             "\"unicast\", \"blackhole\", \"prohibit\", \"unreachable\" or \"local\"");
 }
 }  // namespace polluxd

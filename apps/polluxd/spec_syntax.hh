@@ -26,6 +26,7 @@ namespace polluxd {
 [[nodiscard]] core::Expected<crypto::Direction> parse_direction(std::string_view text);
 [[nodiscard]] core::Expected<crypto::Algorithm> parse_sa_algorithm(std::string_view text);
 [[nodiscard]] core::Expected<RouteSpec::Kind> parse_route_kind(std::string_view text);
+[[nodiscard]] std::string_view to_string(RouteSpec::Kind kind) noexcept;
 
 inline constexpr std::uint32_t kMinSpi = 256;
 inline constexpr std::uint32_t kMinMtu = 68;  ///< RFC 791 section 3.1

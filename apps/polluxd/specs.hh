@@ -25,16 +25,32 @@ struct InterfaceSpec {
   bool software_rss = true;  ///< where the device has fewer queues than there are workers
 };
 
+/// One of several ways that share a route's flows.
+struct RouteNextHop {
+  std::optional<core::IpAddress> gateway{};  ///< this, `interface` or both
+  std::string interface {};
+  std::uint32_t weight = 1;  ///< 1 to 65535
+  friend auto operator<=>(const RouteNextHop&, const RouteNextHop&) = default;
+};
+
 struct RouteSpec {
-  enum class Kind : std::uint8_t { Unicast, Blackhole, Prohibit };
+  enum class Kind : std::uint8_t {
+    Unicast,
+    Blackhole,    ///< drop, say nothing
+    Prohibit,     ///< drop, tell the source that it is forbidden
+    Unreachable,  ///< drop, tell the source that there is no way; BSD's reject
+    Local,        ///< ours, like an address of ours
+  };
   proto::IpPrefix prefix{};
   Kind kind = Kind::Unicast;
-  std::optional<core::IpAddress> gateway;  ///< Unicast needs this, `interface` or both
-  std::string interface;                   ///< a tunnel, or the link on which the gateway is
+  std::optional<core::IpAddress> gateway{};  ///< Unicast needs this, `interface` or both
+  std::string interface = {};                ///< a tunnel, or the link on which the gateway is
+  std::vector<RouteNextHop> next_hops = {};  ///< two or more, then no `gateway` and no `interface`
+  bool recursive = false;  ///< gateways may be anywhere; the way to them is another route's
 };
 
 struct NeighborSpec {
-  std::string interface;
+  std::string interface {};
   core::IpAddress address{};
   core::MacAddress mac{};
 };
@@ -49,6 +65,7 @@ struct Limits {
   std::uint32_t routes6 = 4096;
   std::uint32_t route_groups6 = 8192;  ///< blocks of 256 IPv6 entries: up to 13 a /128, 5 a /64
   std::uint32_t next_hops = 1024;      ///< beyond 32767 each FIB takes 32 MiB more
+  std::uint32_t next_hop_groups = 64;  ///< sets of next hops of ECMP and recursive routes
   std::uint32_t neighbors = 512;
   std::uint32_t tunnels = 64;
   std::uint32_t sas = 256;
