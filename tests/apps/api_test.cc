@@ -135,7 +135,7 @@ TEST_F(ApiOf, RoutesThatAreRefusedChangeNothing) {
                  "expected \"10.8.0.0/16\"");
   expect_refused("route.add",
                  {{"prefix", "10.8.0.0/16"}, {"via", "10.0.0.2"}, {"kind", "prohibit"}}, -32602,
-                 "neither");
+                 "only a unicast route has");
 }
 
 TEST_F(ApiOf, Neighbors) {

@@ -101,6 +101,15 @@ TEST_F(Plans, SayWhatChanges) {
   EXPECT_THAT(lines(base_with("192.0.2.254", "192.0.2.253")),
               ElementsAre("~ route 0.0.0.0/0: via 192.0.2.254 interface wan0 -> via 192.0.2.253 "
                           "interface wan0"));
+  EXPECT_THAT(
+      lines(
+          base_with("via = \"192.0.2.254\"",
+                    "nexthops = [{ via = \"192.0.2.254\", weight = 2 }, { via = \"10.1.0.3\" }]")),
+      ElementsAre("~ route 0.0.0.0/0: via 192.0.2.254 interface wan0 -> nexthop via 192.0.2.254 "
+                  "weight 2 nexthop via 10.1.0.3 weight 1"));
+  EXPECT_THAT(lines(base_with("via = \"192.0.2.254\"", "via = \"10.9.9.9\"\nrecursive = true")),
+              ElementsAre("~ route 0.0.0.0/0: via 192.0.2.254 interface wan0 -> recursive via "
+                          "10.9.9.9"));
   EXPECT_THAT(lines(base_with("0:09", "0:0a")),
               ElementsAre("~ neighbor lan0 10.1.0.9: 02:00:00:00:00:09 -> 02:00:00:00:00:0a"));
   EXPECT_THAT(

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <random>
 #include <string>
 #include <vector>
@@ -111,9 +112,16 @@ private:
   void route(unsigned n) {
     if (one_in(3)) return;
     text_ += fmt::format("[[route]]\nprefix = \"10.{}.0.0/16\"\n", 100 + n);
-    const unsigned kind = below(4);
+    const unsigned kind = below(6);
     if (kind == 0 || subnets_.empty()) {
-      text_ += one_in(2) ? "kind = \"blackhole\"\n" : "kind = \"prohibit\"\n";
+      constexpr std::array kKinds{"blackhole", "prohibit", "unreachable", "local"};
+      text_ += fmt::format("kind = \"{}\"\n", kKinds[below(kKinds.size())]);
+    } else if (kind == 4) {
+      text_ += fmt::format("via = \"10.{}.0.9\"\nrecursive = true\n", below(250));
+    } else if (kind == 5) {
+      text_ += "nexthops = [";
+      for (unsigned i = 0; i < 2; ++i) text_ += next_hop(i);
+      text_ += "]\n";
     } else if (kind == 1 && !tunnels_.empty()) {
       text_ += fmt::format("interface = \"{}\"\n",
                            tunnels_[below(static_cast<unsigned>(tunnels_.size()))]);
@@ -124,6 +132,12 @@ private:
       else
         text_ += fmt::format("via = \"10.{}.0.7{}\"\n", s.number, below(2));
     }
+  }
+  std::string next_hop(unsigned i) {
+    const Subnet& s = subnets_[below(static_cast<unsigned>(subnets_.size()))];
+    return fmt::format("{}{{ via = \"10.{}.0.{}\"{}, weight = {} }}", i == 0 ? "" : ", ", s.number,
+                       7 + i, one_in(2) ? fmt::format(", interface = \"{}\"", s.interface) : "",
+                       1 + below(3));
   }
 
   std::mt19937 random_;
