@@ -21,6 +21,16 @@ bool on_link(const Addresses& ours, std::uint32_t address) noexcept {
                      [&](const Ip4Prefix& p) { return p.contains(address); });
 }
 
+/// The address under test that the sender has, or is about to take (RFC 5227 section 2.1.1); 0:
+/// none. Our own probes may come back from a switch.
+std::uint32_t contested(const ArpView& arp, const std::vector<std::uint32_t>& tentative,
+                        const core::MacAddress& us) noexcept {
+  if (arp.sender_mac() == us) return 0;
+  const std::uint32_t claimed = arp.sender_ip() != 0 ? arp.sender_ip() : arp.target_ip();
+  const bool under_test = std::find(tentative.begin(), tentative.end(), claimed) != tentative.end();
+  return under_test ? claimed : 0;
+}
+
 /// Why the packet must go, if it must. Decides, changes nothing.
 std::optional<DropReason> judge(const ArpView& arp, const Addresses& ours) noexcept {
   if (core::is_group(arp.sender_mac()) || arp.sender_mac() == core::MacAddress{})
@@ -52,6 +62,7 @@ void arp_input(core::Worker& w, const core::InterfaceTable& interfaces, const Ip
   if (arp.empty()) return;
   w.enter(core::Stage::ArpInput, arp.packets());
   const Addresses& ours = config.addresses[in.id];
+  const bool testing = in.id < config.tentative.size() && !config.tentative[in.id].empty();
   for (rte_mbuf* m : arp.take()) {
     const auto packet = ArpView::parse(core::front_bytes(*m));
     if (!packet) {
@@ -63,6 +74,14 @@ void arp_input(core::Worker& w, const core::InterfaceTable& interfaces, const Ip
                      .address = packet->sender_ip(),
                      .mac = packet->sender_mac(),
                      .at_us = w.now_us};
+    if (testing) [[unlikely]]
+      if (const std::uint32_t claimed = contested(*packet, config.tentative[in.id], in.mac)) {
+        seen.kind = core::EventKind::AddressConflict;
+        seen.address = claimed;
+        w.post(seen);
+        w.drop(m, DropReason::ArpConflict);
+        continue;
+      }
     if (const auto why = judge(*packet, ours)) {
       if (*why == DropReason::ArpConflict) {
         seen.kind = core::EventKind::AddressConflict;

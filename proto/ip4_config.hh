@@ -23,6 +23,8 @@ struct Ip4Config {
   const NextHopTable* next_hops = nullptr;
   const NextHopGroups* groups = nullptr;
   std::vector<std::vector<Ip4Prefix>> addresses;  ///< by InterfaceId: address and prefix length
+  /// By InterfaceId: addresses that are probed for, and answered for by nobody (RFC 5227).
+  std::vector<std::vector<std::uint32_t>> tentative;
   Ip4Sysctl sysctl;
 };
 }  // namespace proto

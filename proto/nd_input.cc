@@ -199,6 +199,7 @@ Refusal query(const Context& c, const Message& message) noexcept {
   core::Event e = c.event(core::EventKind::ListenerQueried, message.ip.src);
   e.other = scoped(view->group(), c.in.id);
   e.retrans_ms = view->max_response_ms();
+  e.flags = view->version();
   c.w.post(e);
   return {};
 }

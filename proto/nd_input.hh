@@ -6,7 +6,8 @@
 namespace proto {
 /// Answers Neighbour Solicitations for our addresses in place and reports to the manager what
 /// others say of theirs: neighbours, routers, prefixes, conflicts (RFC 4861, RFC 4862 section 5.4),
-/// and queries of multicast routers (RFC 3810). The addresses in those events are scoped.
+/// and queries of multicast routers (RFC 3810), with their version as `flags`. The addresses in
+/// those events are scoped.
 /// In:    packets for us whose ICMPv6 checksum holds; data at the IPv6 header, extension headers
 ///        may follow; received on `in`. Message types 130 to 137 and 143.
 /// Out:   advertisements: the received buffer, a finished frame given to send_frames(). `packets`

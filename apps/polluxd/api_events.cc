@@ -18,8 +18,8 @@ constexpr std::array kKinds{
     Kind::InterfaceCreated, Kind::InterfaceDestroyed, Kind::InterfaceRenamed,
     Kind::InterfaceUp,      Kind::InterfaceDown,      Kind::LinkUp,
     Kind::LinkDown,         Kind::DeviceGone,         Kind::DeviceBack,
-    Kind::AddressAdded,     Kind::AddressDeleted,     Kind::DriverLoaded,
-    Kind::DriverUnloaded};
+    Kind::AddressAdded,     Kind::AddressDeleted,     Kind::AddressDuplicated,
+    Kind::DriverLoaded,     Kind::DriverUnloaded};
 
 constexpr Subscriptions::Kinds bit(Kind kind) noexcept {
   return Subscriptions::Kinds{1} << static_cast<unsigned>(kind);
@@ -83,6 +83,7 @@ std::string_view to_text(ManagerEvent::Kind kind) noexcept {
     case Kind::DeviceBack: return "device.back";
     case Kind::AddressAdded: return "address.added";
     case Kind::AddressDeleted: return "address.deleted";
+    case Kind::AddressDuplicated: return "address.duplicated";
     case Kind::DriverLoaded: return "driver.loaded";
     case Kind::DriverUnloaded: return "driver.unloaded";
   }

@@ -19,6 +19,36 @@ std::string_view to_text(core::Interface::Kind kind) noexcept {
   return "none";
 }
 
+std::string_view to_text(AddressState state) noexcept {
+  switch (state) {
+    case AddressState::Tentative: return "tentative";
+    case AddressState::Preferred: return "preferred";
+    case AddressState::Deprecated: return "deprecated";
+    case AddressState::Duplicated: return "duplicated";
+  }
+  return "unknown";
+}
+std::string_view to_text(AddressOrigin origin) noexcept {
+  switch (origin) {
+    case AddressOrigin::Manual: return "manual";
+    case AddressOrigin::LinkLocal: return "link-local";
+    case AddressOrigin::Autoconf: return "autoconf";
+  }
+  return "unknown";
+}
+
+Json seconds_or_null(const std::optional<std::uint64_t>& s) {
+  return s ? Json(*s) : Json(nullptr);
+}
+
+Json to_json(const AddressInfo& a) {
+  return {{"address", proto::to_string(a.prefix)},
+          {"state", to_text(a.state)},
+          {"origin", to_text(a.origin)},
+          {"preferred_s", seconds_or_null(a.preferred_s)},
+          {"valid_s", seconds_or_null(a.valid_s)}};
+}
+
 /// How the flows of an interface come to be spread over the workers.
 std::string_view rss_of(const InterfaceInfo& i) noexcept {
   if (i.spread) return "software";
@@ -40,8 +70,12 @@ Json to_json(const InterfaceInfo& i) {
               {"up", i.up},
               {"mtu", i.mtu},
               {"addresses", std::move(addresses)},
+              {"address_states", Json::array()},
+              {"groups", Json::array()},
               {"rx_queues", i.rx_queues},
               {"tx_queues", i.tx_queues}};
+  for (const AddressInfo& a : i.all_addresses) object["address_states"].push_back(to_json(a));
+  for (const core::IpAddress& g : i.groups) object["groups"].push_back(proto::to_string(g));
   object["link"] = i.link ? Json(*i.link) : Json(nullptr);
   if (i.kind != Kind::Tunnel) object["mac"] = proto::to_string(i.mac);
   if (i.kind == Kind::Ethernet) {

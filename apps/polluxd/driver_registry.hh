@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -12,6 +13,7 @@
 
 #include "core/driver.h"
 #include "core/error.hh"
+#include "core/mac_address.hh"
 
 namespace polluxd {
 /// A driver object in memory. Unloaded when the last reference goes. Under ASan and TSan it stays:
@@ -30,6 +32,8 @@ struct OpenPort {
   core::Expected<> set_mtu(std::uint16_t mtu) const;
   /// @return Unsupported where the device has no filter to switch.
   core::Expected<> set_promiscuous(bool on) const;
+  /// Group addresses to be let in beside its own and broadcast; all are where it has no filter.
+  core::Expected<> set_multicast(std::span<const core::MacAddress> addresses) const;
   [[nodiscard]] core::Expected<std::vector<std::pair<std::string, std::uint64_t>>> xstats() const;
 };
 

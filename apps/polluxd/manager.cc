@@ -26,13 +26,6 @@ T or_throw(core::Expected<T> made) {
 
 constexpr std::uint64_t kSecond_us = 1'000'000;
 
-std::vector<proto::Ip4Prefix> ip4_addresses(const std::vector<proto::IpPrefix>& all) {
-  std::vector<proto::Ip4Prefix> ip4;
-  for (const proto::IpPrefix& a : all)
-    if (a.is_ip4()) ip4.push_back(a.ip4());
-  return ip4;
-}
-
 void add_reassembly_sysctls(core::Sysctl& s) {
   using proto::Reassembler;
   const proto::ReassemblyLimits l;
@@ -82,6 +75,7 @@ void add_sysctls(core::Sysctl& s) {
   s.add({"net.inet6.icmp6.errppslimit", "ICMPv6 errors a second and worker; 0 sends none", 0,
          1'000'000, 100});
   add_reassembly_sysctls(s);
+  add_inet6_sysctls(s);
   s.add({"net.inet.arp.keep", "seconds for which an ARP answer is good", 2, 86'400, 1200});
   s.add({"net.inet.arp.refresh", "seconds before the end at which a used entry is asked again", 1,
          3600, 30});
@@ -121,6 +115,10 @@ Manager::Impl::Impl(const Limits& l, Env e, DriverRegistry& d)
       tunnel_list(l.tunnels),
       sa_base(l.sas),
       key_files(l.sas),
+      detection{{.probe = [this](auto id, const auto& address) { probe(id, address); },
+                 .unique = [this](auto id, const auto& address) { address_unique(id, address); }}},
+      memberships{{.report = [this](auto id, auto version,
+                                    const auto& records) { report_groups(id, version, records); }}},
       load_base(env.shards.size()),
       observers{env.shards.size(), l.interfaces} {
   add_sysctls(sysctl);
@@ -131,6 +129,7 @@ Manager::Impl::Impl(const Limits& l, Env e, DriverRegistry& d)
   master.ip4.groups = &groups;
   master.ip6.groups = &groups;
   master.ip4.addresses.resize(l.interfaces);
+  master.ip4.tentative.resize(l.interfaces);
   master.ip6.fib = fib6.get();
   master.ip6.next_hops = &next_hops;
   master.ip6.addresses.resize(l.interfaces);
@@ -167,8 +166,7 @@ void Manager::Impl::publish() {
   master.ip4.sysctl.icmp_errors_per_s =
       static_cast<std::uint32_t>(sysctl.value("net.inet.icmp.errppslimit"));
   load_ip6_sysctl();
-  for (std::size_t id = 0; id < managed.size(); ++id)
-    master.ip4.addresses[id] = ip4_addresses(managed[id].addresses);
+  publish_addresses();
   ++link_version;
   master.reassembly = reassembly_limits(sysctl, limits.mbufs, env.shards.size());
   master.observation = observers.observation(master.interfaces);
@@ -188,6 +186,7 @@ void Manager::Impl::load_timers() {
   neighbors.set_timers({.keep_s = seconds("net.inet.arp.keep"),
                         .refresh_s = seconds("net.inet.arp.refresh"),
                         .down_s = seconds("net.inet.arp.down")});
+  load_inet6();
 }
 
 const core::Sysctl& Manager::sysctl() const noexcept {
@@ -198,6 +197,8 @@ core::Expected<> Manager::set_sysctl(const std::string& name, std::int64_t value
   auto set = impl_->sysctl.set(name, value);
   if (!set) return set;
   impl_->load_timers();
+  for (core::InterfaceId id = 0; id < impl_->managed.size(); ++id)
+    if (impl_->has_neighbors(id)) impl_->update_inet6(id);
   impl_->publish();
   return set;
 }
@@ -215,6 +216,7 @@ bool Manager::poll(std::uint64_t now_us) {
     }
   }
   m.neighbors.poll(now_us);
+  m.run_addresses();
   m.follow_changes();
   m.run_announcements();
   m.run_pings();
@@ -234,16 +236,7 @@ void Manager::Impl::handle(const core::Event& e) {
     case core::EventKind::NeighborSeen:
       if (subnet_of(e.interface, e.address)) neighbors.seen(e, now_us);
       return;
-    case core::EventKind::AddressConflict: {
-      // Defended once in ten seconds, then borne (RFC 5227 section 2.4 (b)).
-      std::uint64_t& last = defended_us[e.address];
-      if (last != 0 && now_us - last < 10 * kSecond_us) return;
-      last = now_us;
-      core::log::warning("{}: {} is also used by {}", name_of(e.interface),
-                         proto::to_string(e.address), proto::to_string(e.mac));
-      announce_once(e.interface, e.address);
-      return;
-    }
+    case core::EventKind::AddressConflict: return address_conflict(e);
     case core::EventKind::EchoReply: {
       const auto at = pings.find(e.sequence);
       if (e.id != ping_id || at == pings.end() || at->second.dst != e.address) return;
@@ -269,14 +262,29 @@ void Manager::Impl::announce(core::InterfaceId id, const core::IpAddress& addres
 }
 
 void Manager::Impl::announce_once(core::InterfaceId id, const core::IpAddress& address) {
-  if (address.is_ip4()) send_arp(id, address.ip4(), address.ip4(), std::nullopt);
+  if (address.is_ip4())
+    send_arp(id, address.ip4(), address.ip4(), std::nullopt);
+  else
+    send_advertisement(id, address);
+}
+
+/// Asks whether another host has an address that is to be ours.
+void Manager::Impl::probe(core::InterfaceId id, const core::IpAddress& address) {
+  if (address.is_ip4())
+    send_arp(id, 0, address.ip4(), std::nullopt);  // RFC 5227 section 1.1
+  else
+    send_solicitation(id, {}, address, std::nullopt);
 }
 
 /// Asks for a neighbour: `to` it alone, or all.
 void Manager::Impl::solicit(core::InterfaceId id, const core::IpAddress& address,
                             const std::optional<core::MacAddress>& to) {
-  const core::IpAddress source = link_fields(id, address).source;
-  if (address.is_ip4()) send_arp(id, source.is_ip4() ? source.ip4() : 0, address.ip4(), to);
+  const core::IpAddress source = choose_source(id, address);
+  if (source == core::IpAddress{}) return;  // as nobody only an address of our own is asked for
+  if (address.is_ip4())
+    send_arp(id, source.ip4(), address.ip4(), to);
+  else
+    send_solicitation(id, source, address, to);
 }
 
 void Manager::Impl::run_announcements() {

@@ -18,6 +18,26 @@
 #include "proto/route_table.hh"
 
 namespace polluxd {
+/// How far an address may be used (RFC 4862 section 2; of IPv4, RFC 5227).
+enum class AddressState : std::uint8_t {
+  Tentative,   ///< whether another host has it is not known yet: not used
+  Preferred,   ///< used
+  Deprecated,  ///< still answers, but nothing new comes from it
+  Duplicated,  ///< another host has it: not used
+};
+enum class AddressOrigin : std::uint8_t {
+  Manual,     ///< asked for
+  LinkLocal,  ///< made of the MAC
+  Autoconf,   ///< made of a router's prefix (RFC 4862 section 5.5)
+};
+/// What is shown of an address.
+struct AddressInfo {
+  proto::IpPrefix prefix;
+  AddressState state = AddressState::Preferred;
+  AddressOrigin origin = AddressOrigin::Manual;
+  std::optional<std::uint64_t> preferred_s, valid_s;  ///< from now on; none: for ever
+};
+
 /// What is shown of an interface.
 struct InterfaceInfo {
   std::string name, driver, device;  ///< driver "ipsec" for tunnels
@@ -28,7 +48,9 @@ struct InterfaceInfo {
   std::optional<bool> link;  ///< none: the kind has no link
   core::MacAddress mac{};
   std::uint16_t mtu = 0;
-  std::vector<proto::IpPrefix> addresses;
+  std::vector<proto::IpPrefix> addresses;  ///< that were asked for
+  std::vector<AddressInfo> all_addresses;  ///< and those that came by themselves
+  std::vector<core::IpAddress> groups;     ///< multicast groups whose packets are for us
   std::uint16_t rx_queues = 0, tx_queues = 0;
   bool promiscuous = false;
   bool absent = false;             ///< its device has gone; it is looked for every few seconds
@@ -62,12 +84,13 @@ struct ManagerEvent {
     InterfaceDown,
     LinkUp,
     LinkDown,
-    DeviceGone,      ///< detail: the device
-    DeviceBack,      ///< detail: the device
-    AddressAdded,    ///< detail: the address
-    AddressDeleted,  ///< detail: the address
-    DriverLoaded,    ///< detail: the file
-    DriverUnloaded,  ///< detail: the file
+    DeviceGone,         ///< detail: the device
+    DeviceBack,         ///< detail: the device
+    AddressAdded,       ///< detail: the address
+    AddressDeleted,     ///< detail: the address
+    AddressDuplicated,  ///< detail: the address; another host has it
+    DriverLoaded,       ///< detail: the file
+    DriverUnloaded,     ///< detail: the file
   };
   Kind kind;
   std::string subject;  ///< the interface's name, or the driver's
@@ -169,6 +192,10 @@ public:
   core::Expected<> destroy_interface(const std::string& name);
   core::Expected<> add_address(const std::string& name, proto::IpPrefix address);
   core::Expected<> delete_address(const std::string& name, proto::IpPrefix address);
+  /// Packets to a multicast group are taken, and the link's routers hear of it (RFC 3376, RFC
+  /// 3810). @return NotFound | Invalid (no group, or one that is always joined) | Exists | Full.
+  core::Expected<> join_group(const std::string& name, const core::IpAddress& group);
+  core::Expected<> leave_group(const std::string& name, const core::IpAddress& group);
   core::Expected<> set_up(const std::string& name, bool up);
   core::Expected<> set_mtu(const std::string& name, std::uint16_t mtu);
   core::Expected<> set_promiscuous(const std::string& name, bool on);

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "apps/polluxd/manager_impl.hh"
+#include "proto/ip6_scope.hh"
 
 namespace polluxd {
 namespace {
@@ -15,6 +16,11 @@ using core::Interface;
 using proto::IpPrefix;
 using proto::NextHopKind;
 using proto::RouteOrigin;
+
+/// The subnet as the routing table knows it: that of a link-local address is its link's own.
+IpPrefix scoped(const IpPrefix& subnet, core::InterfaceId id) {
+  return {proto::scoped(subnet.address, id), subnet.length};
+}
 
 /// The broadcast address of an address's subnet, where it has one.
 std::optional<IpPrefix> broadcast_of(const IpPrefix& address) {
@@ -28,6 +34,8 @@ std::string Manager::bad_address(const IpPrefix& prefix) {
   if (!prefix.is_ip4()) {
     const auto& bytes = prefix.address.bytes();
     if (bytes[0] == 0 || bytes[0] == 0xff) return "is loopback, multicast or reserved";
+    if (proto::is_link_local(prefix.address) && prefix.length < 64)
+      return "is link-local, of which a link has fe80::/64";
     // RFC 4291 section 2.6.1: the subnet-router anycast address; RFC 6164 exempts /127.
     if (prefix.length < 127 && prefix == prefix.network()) return "is the address of the subnet";
     return {};
@@ -45,6 +53,7 @@ core::Expected<> Manager::add_address(const std::string& name, IpPrefix address)
   if (!id) return id.error();
   auto added = impl_->add_address(*id, address);
   if (added) {
+    impl_->update_inet6(*id);
     impl_->publish();
     impl_->link_changed(*id);
     impl_->tell(ManagerEvent::Kind::AddressAdded, name, proto::to_string(address));
@@ -52,12 +61,13 @@ core::Expected<> Manager::add_address(const std::string& name, IpPrefix address)
   return added;
 }
 
-core::Expected<> Manager::Impl::add_address(core::InterfaceId id, IpPrefix address) {
+core::Expected<> Manager::Impl::add_address(core::InterfaceId id, IpPrefix address,
+                                            const AddressLife& life) {
   if (const std::string why = bad_address(address); !why.empty())
     return Error{Errc::Invalid, fmt::format("{} {}", proto::to_string(address), why)};
   for (std::size_t other = 0; other < managed.size(); ++other)
     for (const IpPrefix& a : managed[other].addresses)
-      if (a.address == address.address)
+      if (a.address == address.address && (other == id || !proto::is_link_local(address.address)))
         return Error{Errc::Exists,
                      fmt::format("{} is already an address of {}", proto::to_string(a.address),
                                  name_of(static_cast<core::InterfaceId>(other)))};
@@ -69,7 +79,6 @@ core::Expected<> Manager::Impl::add_address(core::InterfaceId id, IpPrefix addre
   if (!tunnel && !address.is_host()) {
     proto::NextHopFields glean = link_fields(id, address.address);
     glean.kind = NextHopKind::Glean;
-    glean.source = address.address;
     const auto nh = next_hops.allocate(glean);
     if (!nh)
       return Error{Errc::Full,
@@ -87,10 +96,11 @@ core::Expected<> Manager::Impl::add_address(core::InterfaceId id, IpPrefix addre
     if (added) made.emplace_back(p, origin);
     return added;
   };
-  core::Expected<> done = add(IpPrefix::host(address.address), RouteOrigin::Local, i.local);
+  const IpPrefix subnet = scoped(address, id);
+  core::Expected<> done = add(IpPrefix::host(subnet.address), RouteOrigin::Local, i.local);
   // A second address in the same subnet finds the subnet's route there: that is no error.
-  if (done && !address.is_host() && routes.find(address, RouteOrigin::Connected) == nullptr)
-    done = add(address, RouteOrigin::Connected, to_subnet);
+  if (done && !address.is_host() && routes.find(subnet, RouteOrigin::Connected) == nullptr)
+    done = add(subnet, RouteOrigin::Connected, to_subnet);
   const std::optional<IpPrefix> broadcast = broadcast_of(address);
   if (done && broadcast && !tunnel && routes.find(*broadcast, RouteOrigin::Connected) == nullptr)
     done = add(*broadcast, RouteOrigin::Connected, i.broadcast);
@@ -101,7 +111,12 @@ core::Expected<> Manager::Impl::add_address(core::InterfaceId id, IpPrefix addre
   }
   i.addresses.push_back(address);
   i.connected.push_back(connected);
-  if (!tunnel) announce(id, address.address);
+  i.lives.push_back(life);
+  if (auto joined = update_memberships(id); !joined) {
+    remove_address(id, i.addresses.size() - 1);
+    return joined;
+  }
+  detect(id, i.addresses.size() - 1);
   return done;
 }
 
@@ -114,6 +129,7 @@ core::Expected<> Manager::delete_address(const std::string& name, IpPrefix addre
     return Error{Errc::NotFound,
                  fmt::format("{} has no address {}", name, proto::to_string(address))};
   impl_->remove_address(*id, static_cast<std::size_t>(at - addresses.begin()));
+  impl_->update_inet6(*id);
   impl_->publish();
   impl_->link_changed(*id);
   impl_->tell(ManagerEvent::Kind::AddressDeleted, name, proto::to_string(address));
@@ -126,6 +142,8 @@ void Manager::Impl::remove_address(core::InterfaceId id, std::size_t index) {
   const proto::NextHopId connected = i.connected[index];
   i.addresses.erase(i.addresses.begin() + static_cast<std::ptrdiff_t>(index));
   i.connected.erase(i.connected.begin() + static_cast<std::ptrdiff_t>(index));
+  i.lives.erase(i.lives.begin() + static_cast<std::ptrdiff_t>(index));
+  detection.stop(id, address.address);
   std::erase_if(announcements, [&](const Announcement& a) {
     return a.interface == id && a.address == address.address;
   });
@@ -134,12 +152,13 @@ void Manager::Impl::remove_address(core::InterfaceId id, std::size_t index) {
   neighbors.remove_unless(id,
                           [&](const core::IpAddress& a) { return subnet_of(id, a).has_value(); });
 
-  (void)routes.remove(IpPrefix::host(address.address), RouteOrigin::Local);
-  const proto::Route* route = routes.find(address, RouteOrigin::Connected);
+  const IpPrefix subnet = scoped(address, id);
+  (void)routes.remove(IpPrefix::host(subnet.address), RouteOrigin::Local);
+  const proto::Route* route = routes.find(subnet, RouteOrigin::Connected);
   if (!address.is_host() && route != nullptr && route->interface == id &&
       (connected == 0 || route->next_hop == connected))
-    pass_on(address.network(), id, [&](core::InterfaceId other, std::size_t n) -> proto::NextHopId {
-      if (managed[other].addresses[n].network() != address.network()) return 0;
+    pass_on(subnet.network(), id, [&](core::InterfaceId other, std::size_t n) -> proto::NextHopId {
+      if (scoped(managed[other].addresses[n], other).network() != subnet.network()) return 0;
       return is_tunnel(other) ? tunnel_list[*find_tunnel(name_of(other))].next_hop
                               : managed[other].connected[n];
     });
@@ -151,6 +170,7 @@ void Manager::Impl::remove_address(core::InterfaceId id, std::size_t index) {
       return same && !is_tunnel(other) ? managed[other].broadcast : proto::NextHopId{0};
     });
   if (connected != 0) next_hops.release(connected);
+  (void)update_memberships(id);  // what is left needs no room
 }
 
 /// Takes a route of a subnet away from `from`. Another address that makes the same one gets it, on
@@ -177,7 +197,7 @@ void Manager::Impl::link_changed(core::InterfaceId id) {
     if (i.connected[n] == 0) continue;
     proto::NextHopFields glean = link_fields(id, i.addresses[n].address);
     glean.kind = NextHopKind::Glean;
-    glean.source = i.addresses[n].address;
+    if (i.lives[n].usable()) glean.source = i.addresses[n].address;
     next_hops.set(i.connected[n], glean);
   }
   neighbors.refresh_link(id);
@@ -187,20 +207,12 @@ void Manager::Impl::link_changed(core::InterfaceId id) {
 proto::NextHopFields Manager::Impl::link_fields(core::InterfaceId id,
                                                 const core::IpAddress& address) const {
   const Interface& i = master.interfaces[id];
-  const auto& addresses = managed[id].addresses;
-  const auto subnet = subnet_of(id, address);
-  const auto first = std::find_if(addresses.begin(), addresses.end(), [&](const IpPrefix& a) {
-    return a.is_ip4() == address.is_ip4();
-  });
-  const core::IpAddress source = subnet                     ? subnet->address
-                                 : first != addresses.end() ? first->address
-                                                            : core::IpAddress{};
   return {.kind = NextHopKind::NoRoute,
           .interface = id,
           .mtu = i.mtu,
           .ether_type = address.is_ip4() ? proto::kEtherTypeIp4 : proto::kEtherTypeIp6,
           .gateway = address,
-          .source = source,
+          .source = choose_source(id, address),
           .src_mac = i.mac,
           .port = i.port_id,
           .encapsulation = i.encapsulation};
@@ -213,7 +225,7 @@ bool Manager::Impl::is_ours(const core::IpAddress& address) const {
 std::optional<IpPrefix> Manager::Impl::subnet_of(core::InterfaceId id,
                                                  const core::IpAddress& address) const {
   for (const IpPrefix& a : managed[id].addresses)
-    if (a.contains(address)) return a;
+    if (a.contains(proto::unscoped(address))) return a;
   return std::nullopt;
 }
 

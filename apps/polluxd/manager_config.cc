@@ -55,7 +55,7 @@ std::vector<InterfaceSpec> Manager::Impl::interface_specs() const {
     InterfaceSpec spec = managed[i.id].spec;
     if (spec.driver.find('/') == std::string::npos) spec.driver = managed[i.id].driver;
     spec.name = i.name;
-    spec.addresses = managed[i.id].addresses;
+    spec.addresses = asked_addresses(i.id);
     all.push_back(std::move(spec));
   }
   std::ranges::sort(all, {}, &InterfaceSpec::name);
@@ -69,7 +69,7 @@ std::vector<TunnelConfig> Manager::Impl::tunnel_configs() const {
     TunnelConfig config{tunnel_list[t].spec, {}, true};
     const core::InterfaceId id = master.ipsec.tunnels[t].interface;
     if (managed[id].spec.mtu != 0) config.mtu = managed[id].spec.mtu;  // set since
-    config.addresses = managed[id].addresses;
+    config.addresses = asked_addresses(id);
     config.up = master.interfaces[id].up;
     all.push_back(std::move(config));
   }
@@ -127,25 +127,41 @@ Config Manager::configuration() const {
   return config;
 }
 
-/// @pre `order` has the interface's addresses, each once.
+/// Addresses that came by themselves come by themselves again.
+std::vector<proto::IpPrefix> Manager::Impl::asked_addresses(core::InterfaceId id) const {
+  InterfaceInfo info;
+  describe_addresses(id, info);
+  return std::move(info.addresses);
+}
+
+/// @pre `order` has the addresses that were asked for, each once; the others stay behind them.
 core::Expected<> Manager::order_addresses(const std::string& name,
                                           const std::vector<proto::IpPrefix>& order) {
   Impl& m = *impl_;
   const auto id = m.find(name);
   if (!id) return id.error();
   Impl::ManagedInterface& i = m.managed[*id];
-  std::vector<proto::NextHopId> connected;
-  for (const proto::IpPrefix& a : order) {
-    const auto at = std::ranges::find(i.addresses, a);
-    if (at == i.addresses.end())
+  std::vector<proto::IpPrefix> addresses = order;
+  const std::vector<proto::IpPrefix> asked = m.asked_addresses(*id);
+  for (const proto::IpPrefix& a : order)
+    if (std::ranges::find(asked, a) == asked.end())
       return Error{Errc::NotFound, fmt::format("{} has no address {}", name, proto::to_string(a))};
-    connected.push_back(i.connected[static_cast<std::size_t>(at - i.addresses.begin())]);
-  }
-  if (order.size() != i.addresses.size())
+  if (order.size() != asked.size())
     return Error{Errc::Invalid, fmt::format("{} has {} addresses, the order has {}", name,
-                                            i.addresses.size(), order.size())};
-  i.addresses = order;
+                                            asked.size(), order.size())};
+  for (const proto::IpPrefix& a : i.addresses)
+    if (std::ranges::find(asked, a) == asked.end()) addresses.push_back(a);
+  std::vector<proto::NextHopId> connected;
+  std::vector<AddressLife> lives;
+  for (const proto::IpPrefix& a : addresses) {
+    const auto at =
+        static_cast<std::size_t>(std::ranges::find(i.addresses, a) - i.addresses.begin());
+    connected.push_back(i.connected[at]);
+    lives.push_back(i.lives[at]);
+  }
+  i.addresses = std::move(addresses);
   i.connected = std::move(connected);
+  i.lives = std::move(lives);
   m.publish();
   m.link_changed(*id);
   return core::Done{};

@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "apps/polluxd/manager_impl.hh"
+#include "proto/ip6_scope.hh"
 
 namespace polluxd {
 namespace {
@@ -29,6 +30,12 @@ std::optional<Manager::Impl::Way> Manager::Impl::find_way(const RouteNextHop& ho
     if (is_tunnel(id)) return Way{id, std::nullopt, 0};
   }
   if (!hop.gateway) return Way{id, std::nullopt, 0};
+  if (proto::is_link_local(*hop.gateway)) {
+    if (id == core::kNoInterface) return std::nullopt;
+    const core::IpAddress gateway = proto::scoped(*hop.gateway, id);
+    const bool reachable = !is_ours(gateway) && subnet_of(id, gateway);
+    return reachable ? std::optional{Way{id, gateway, 0}} : std::nullopt;
+  }
   if (is_ours(*hop.gateway)) return std::nullopt;
   if (id == core::kNoInterface) id = link_to(*hop.gateway);
   if (id != core::kNoInterface && subnet_of(id, *hop.gateway)) return Way{id, hop.gateway, 0};
@@ -216,7 +223,8 @@ std::vector<NextHopInfo> Manager::Impl::members_of(proto::NextHopId next_hop) co
   for (const GroupMember& m : at->second->members)
     all.push_back({.hop = m.hop,
                    .interface = m.way && m.way->through == 0 ? name_of(m.way->interface) : "",
-                   .via = m.way ? m.way->gateway : std::nullopt,
+                   .via = m.way && m.way->gateway ? std::optional{proto::unscoped(*m.way->gateway)}
+                                                  : std::nullopt,
                    .alive = is_alive(m),
                    .share = m.way && m.way->through == 0
                                 ? static_cast<double>(groups.buckets_of(at->second->group, m.id)) /

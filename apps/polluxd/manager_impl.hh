@@ -4,14 +4,31 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "apps/polluxd/handoff.hh"
 #include "apps/polluxd/manager.hh"
+#include "proto/address_detection.hh"
+#include "proto/group_membership.hh"
+#include "proto/wire/nd.hh"
 
 namespace polluxd {
+/// Where an address comes from and how far it may be used.
+struct AddressLife {
+  AddressState state = AddressState::Preferred;
+  AddressOrigin origin = AddressOrigin::Manual;
+  std::uint64_t preferred_until_us = kForEver, valid_until_us = kForEver;
+
+  static constexpr std::uint64_t kForEver = UINT64_MAX;
+  /// Packets may come from it and go to it.
+  [[nodiscard]] bool usable() const noexcept {
+    return state == AddressState::Preferred || state == AddressState::Deprecated;
+  }
+};
+
 /// The manager's inside, shared by the files that implement it: manager.cc (life, publishing,
 /// events), manager_interface.cc, manager_route.cc, manager_ipsec.cc, manager_stats.cc.
 struct Manager::Impl {
@@ -33,6 +50,9 @@ struct Manager::Impl {
     std::uint16_t vlan_id = 0, vlan_tpid = 0;
     std::vector<proto::IpPrefix> addresses;
     std::vector<proto::NextHopId> connected;  ///< Glean, beside each address; 0 where none
+    std::vector<AddressLife> lives;           ///< beside each address
+    std::set<core::IpAddress> groups;         ///< whose packets are for us; not scoped
+    std::set<core::IpAddress> asked_groups;   ///< of these, those of join_group()
     proto::NextHopId local = 0, broadcast = 0;
     InterfaceTotals base;  ///< counters of whoever had the id before
   };
@@ -61,6 +81,7 @@ struct Manager::Impl {
   void handle(const core::Event& e);
   void run_announcements();
   void announce_once(core::InterfaceId id, const core::IpAddress& address);
+  void probe(core::InterfaceId id, const core::IpAddress& address);
   void solicit(core::InterfaceId id, const core::IpAddress& address,
                const std::optional<core::MacAddress>& to);
   void run_pings();
@@ -72,13 +93,52 @@ struct Manager::Impl {
 
   // manager_inet6.cc
   void handle_discovery(const core::Event& e);
+  void load_inet6();
+  void update_inet6(core::InterfaceId id);
+  void link_is_up(core::InterfaceId id);
+  void publish_addresses();
+  [[nodiscard]] bool speaks_inet6(core::InterfaceId id) const;
+  [[nodiscard]] bool is_router(core::InterfaceId id) const;
+  [[nodiscard]] core::IpAddress choose_source(core::InterfaceId id,
+                                              const core::IpAddress& dst) const;
+  void send_icmp6(core::InterfaceId id, const proto::nd::PacketFields& ip,
+                  const core::MacAddress& to, std::size_t room,
+                  const std::function<std::size_t(proto::MutBytes)>& emit);
+  void send_solicitation(core::InterfaceId id, const core::IpAddress& source,
+                         const core::IpAddress& target, const std::optional<core::MacAddress>& to);
+  void send_advertisement(core::InterfaceId id, const core::IpAddress& address);
+
+  // manager_dad.cc
+  [[nodiscard]] std::optional<std::size_t> index_of(core::InterfaceId id,
+                                                    const core::IpAddress& address) const;
+  void detect(core::InterfaceId id, std::size_t index);
+  void set_address_state(core::InterfaceId id, std::size_t index, AddressState state);
+  void address_unique(core::InterfaceId id, const core::IpAddress& address);
+  void address_conflict(const core::Event& e);
+  void run_addresses();
+  void describe_addresses(core::InterfaceId id, InterfaceInfo& info) const;
+
+  // manager_membership.cc
+  core::Expected<> update_memberships(core::InterfaceId id);
+  [[nodiscard]] std::set<core::IpAddress> wanted_groups(core::InterfaceId id) const;
+  core::Expected<> add_group_route(core::InterfaceId id, const core::IpAddress& group);
+  void remove_group_route(core::InterfaceId id, const core::IpAddress& group);
+  void set_multicast_filter(core::InterfaceId id);
+  void report_groups(core::InterfaceId id, proto::GroupMembership::Version version,
+                     const std::vector<proto::GroupRecord>& records);
+  void listener_queried(const core::Event& e);
+  void send_mld(core::InterfaceId id, const core::IpAddress& to, std::size_t room,
+                const std::function<std::size_t(proto::MutBytes)>& emit);
+  void send_igmp(core::InterfaceId id, const core::IpAddress& to, std::size_t length,
+                 const std::function<void(proto::MutBytes)>& emit);
 
   // manager_interface.cc
   [[nodiscard]] core::Expected<core::InterfaceId> find(const std::string& name) const;
   core::Expected<core::InterfaceId> free_slot() const;
   core::Expected<std::string> choose_name(const std::string& wanted,
                                           const std::string& prefix) const;
-  core::Expected<> add_address(core::InterfaceId id, proto::IpPrefix address);
+  core::Expected<> add_address(core::InterfaceId id, proto::IpPrefix address,
+                               const AddressLife& life = {});
   void remove_address(core::InterfaceId id, std::size_t index);
   void pass_on(proto::IpPrefix prefix, core::InterfaceId from,
                const std::function<proto::NextHopId(core::InterfaceId, std::size_t)>& next_hop_of);
@@ -169,6 +229,7 @@ struct Manager::Impl {
   // manager_config.cc
   [[nodiscard]] std::uint16_t default_mtu(core::InterfaceId id) const;
   [[nodiscard]] std::vector<InterfaceSpec> interface_specs() const;
+  [[nodiscard]] std::vector<proto::IpPrefix> asked_addresses(core::InterfaceId id) const;
   [[nodiscard]] std::vector<TunnelConfig> tunnel_configs() const;
   [[nodiscard]] std::vector<SaConfig> sa_configs() const;
   [[nodiscard]] core::Expected<crypto::SaInfo> find_sa(const std::string& tunnel,
@@ -220,6 +281,7 @@ struct Manager::Impl {
   std::vector<std::string> key_files;      ///< by SaId; empty: the key came over the API
   core::InterfaceId last_slot = 0;
   proto::NextHopId blackhole = 0, prohibited = 0, unreachable = 0, local_prefix = 0;
+  proto::NextHopId martian = 0, any_broadcast = 0;
   std::map<std::pair<std::vector<RouteNextHop>, bool>, RouteGroup> route_groups;  ///< recursive?
   std::map<proto::NextHopId, const RouteGroup*> groups_by_hop;
   std::uint64_t link_version = 0;  ///< changes when a link or an interface goes up or down
@@ -229,6 +291,9 @@ struct Manager::Impl {
   std::uint16_t ping_id = 0, ping_sequence = 0;
   std::uint64_t now_us = 0;
   std::map<core::IpAddress, std::uint64_t> defended_us;  ///< address conflicts, by address
+  bool addresses_changed = false;                        ///< by time or by others: to be published
+  proto::AddressDetection detection;
+  proto::GroupMembership memberships;
   struct LoadBase {
     std::uint64_t busy = 0, idle = 0, sleep = 0;
   };
@@ -243,4 +308,6 @@ struct Manager::Impl {
   std::function<void(const ManagerEvent&)> listener;
   std::vector<LoadedDriver> known_drivers;  ///< that were loaded when last looked at
 };
+/// Tunables of IPv6's life on an interface: manager_inet6.cc.
+void add_inet6_sysctls(core::Sysctl& s);
 }  // namespace polluxd

@@ -115,6 +115,7 @@ core::Expected<std::string> Manager::Impl::finish_interface(core::InterfaceId id
   core::Expected<> done = make_base_next_hops(id);
   for (const IpPrefix& a : spec.addresses)
     if (done) done = add_address(id, a);
+  if (done) update_inet6(id);
   if (!done) {
     const Error& why = done.error();
     remove_interface(id);
@@ -167,6 +168,9 @@ void Manager::Impl::remove_interface(core::InterfaceId id) {
   leave_interface(id);
   remove_stranded_routes(id, /*all=*/true);
   while (!managed[id].addresses.empty()) remove_address(id, managed[id].addresses.size() - 1);
+  managed[id].asked_groups.clear();
+  (void)update_memberships(id);
+  memberships.forget(id);
   neighbors.remove_unless(id, [](const auto&) { return false; });
   std::erase_if(announcements, [&](const Announcement& a) { return a.interface == id; });
   std::erase_if(pins, [&](const Pin& p) { return p.queue.interface == id; });
@@ -202,7 +206,9 @@ core::Expected<> Manager::set_up(const std::string& name, bool up) {
   core::log::info("{}: {}", name, up ? "up" : "down");
   m.tell(up ? ManagerEvent::Kind::InterfaceUp : ManagerEvent::Kind::InterfaceDown, name);
   if (up)
-    for (const IpPrefix& a : managed.addresses) m.announce(*id, a.address);
+    m.link_is_up(*id);
+  else
+    m.detection.stop_all(*id);
   return core::Done{};
 }
 
@@ -280,7 +286,7 @@ std::vector<InterfaceInfo> Manager::interfaces() const {
     info.up = m.admin_up;
     info.mac = i.mac;
     info.mtu = i.mtu;
-    info.addresses = m.addresses;
+    impl_->describe_addresses(i.id, info);
     info.rx_queues = p.rx_queues;
     info.tx_queues = p.tx_queues;
     info.promiscuous = m.promiscuous;

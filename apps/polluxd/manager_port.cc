@@ -267,8 +267,9 @@ void Manager::Impl::poll_devices() {
     if (first && up) continue;  // as everybody expects
     core::log::info("{}: link {}", name_of(id), up ? "up" : "down");
     tell(up ? ManagerEvent::Kind::LinkUp : ManagerEvent::Kind::LinkDown, name_of(id));
-    if (up)  // another switch port, perhaps: it learns where we are
-      for (const proto::IpPrefix& a : m.addresses) announce(id, a.address);
+    if (!up) continue;
+    link_is_up(id);  // another switch port, perhaps: it learns where we are
+    for (const core::InterfaceId vlan : vlans_on(id)) link_is_up(vlan);
   }
 }
 
@@ -301,7 +302,8 @@ void Manager::Impl::look_for_device(core::InterfaceId id) {
   follow_parent(id);
   core::log::info("{}: {} is back", name_of(id), m.port.port.device);
   tell(ManagerEvent::Kind::DeviceBack, name_of(id), m.port.port.device);
-  for (const proto::IpPrefix& a : m.addresses) announce(id, a.address);
+  set_multicast_filter(id);
+  link_is_up(id);
 }
 
 void Manager::on_event(std::function<void(const ManagerEvent&)> listener) {

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "apps/polluxd/manager_impl.hh"
+#include "proto/ip6_scope.hh"
 
 namespace polluxd {
 namespace {
@@ -23,15 +24,15 @@ void Manager::Impl::add_builtin_routes() {
   prohibited = next_hop(NextHopKind::Prohibited);
   unreachable = next_hop(NextHopKind::NoRoute);
   local_prefix = next_hop(NextHopKind::Local);
-  const proto::NextHopId martian = next_hop(NextHopKind::Martian);
+  martian = next_hop(NextHopKind::Martian);
   const proto::NextHopId multicast = next_hop(NextHopKind::Multicast);
-  const proto::NextHopId broadcast = next_hop(NextHopKind::Broadcast);
+  any_broadcast = next_hop(NextHopKind::Broadcast);
   const std::pair<proto::Ip4Prefix, proto::NextHopId> builtin[] = {
       {{0x00000000, 8}, martian},    // "this network"
       {{0x7f000000, 8}, martian},    // loopback
       {{0xe0000000, 4}, multicast},  // class D
       {{0xf0000000, 4}, martian},    // class E
-      {{0xffffffff, 32}, broadcast},
+      {{0xffffffff, 32}, any_broadcast},
   };
   for (const auto& [prefix, nh] : builtin)
     (void)routes.add(prefix, RouteOrigin::Builtin, {nh, core::kNoInterface, std::nullopt});
@@ -73,18 +74,22 @@ core::Expected<proto::Route> Manager::Impl::resolve(const RouteSpec& spec) {
     }
   }
   if (spec.gateway) {
+    if (id == core::kNoInterface && proto::is_link_local(*spec.gateway))
+      return Error{Errc::Invalid, fmt::format("gateway {} is link-local: name its interface",
+                                              proto::to_string(*spec.gateway))};
     if (id == core::kNoInterface) id = link_to(*spec.gateway);
     const auto subnet = id != core::kNoInterface ? subnet_of(id, *spec.gateway) : std::nullopt;
     if (!subnet)
       return Error{Errc::Invalid,
                    fmt::format("gateway {} is on no subnet of {}", proto::to_string(*spec.gateway),
                                spec.interface.empty() ? "ours" : spec.interface)};
-    if (is_ours(*spec.gateway))
+    const core::IpAddress gateway = proto::scoped(*spec.gateway, id);
+    if (is_ours(gateway))
       return Error{Errc::Invalid,
                    fmt::format("gateway {} is our own address", proto::to_string(*spec.gateway))};
-    const auto nh = neighbors.use(id, *spec.gateway);
+    const auto nh = neighbors.use(id, gateway);
     if (!nh) return nh.error();
-    return proto::Route{*nh, id, spec.gateway};
+    return proto::Route{*nh, id, gateway};
   }
   if (id == core::kNoInterface)
     return Error{Errc::Invalid, "a route needs a gateway, an interface or a kind"};
@@ -155,13 +160,15 @@ std::vector<RouteListing> Manager::routes() const {
   std::vector<RouteListing> all;
   for (const auto& match : m.routes.list()) {
     const proto::NextHopId nh = match.route.next_hop;
-    RouteListing info{{.prefix = match.prefix,
+    const core::IpAddress network = proto::unscoped(match.prefix.address);
+    RouteListing info{{.prefix = {network, match.prefix.length},
                        .origin = match.origin,
                        .kind = m.next_hops[nh].kind.load(std::memory_order_acquire),
                        .interface = match.route.interface,
                        .gateway = match.route.gateway},
                       m.members_of(nh),
                       m.is_recursive(nh)};
+    if (info.gateway) info.gateway = proto::unscoped(*info.gateway);
     for (const Shard* s : m.env.shards) {
       info.packets += s->ip.next_hop[nh].packets.read();
       info.bytes += s->ip.next_hop[nh].bytes.read();
@@ -191,17 +198,18 @@ core::Expected<> Manager::add_neighbor(const NeighborSpec& spec) {
   if (impl_->is_tunnel(*id))
     return Error{Errc::Invalid,
                  fmt::format("{} is a tunnel: it has no neighbours", spec.interface)};
-  if (impl_->is_ours(spec.address))
+  const core::IpAddress address = proto::scoped(spec.address, *id);
+  if (impl_->is_ours(address))
     return Error{Errc::Invalid,
                  fmt::format("{} is our own address", proto::to_string(spec.address))};
-  return impl_->neighbors.add_permanent(*id, spec.address, spec.mac, impl_->now_us);
+  return impl_->neighbors.add_permanent(*id, address, spec.mac, impl_->now_us);
 }
 
 core::Expected<> Manager::delete_neighbor(const std::string& interface,
                                           const core::IpAddress& address) {
   const auto id = impl_->find(interface);
   if (!id) return id.error();
-  return impl_->neighbors.remove(*id, address);
+  return impl_->neighbors.remove(*id, proto::scoped(address, *id));
 }
 
 std::vector<proto::NeighborInfo> Manager::neighbors() const {

@@ -31,6 +31,10 @@ public:
     if (general && ip.dst != nd::kAllNodes) return DropReason::MldRefused;
     return view;
   }
+  /// 1 or 2 (RFC 3810 section 8.1).
+  [[nodiscard]] constexpr std::uint8_t version() const noexcept {
+    return bytes_.size() == kLen1 ? 1 : 2;
+  }
   /// "::": the general query.
   [[nodiscard]] constexpr IpAddress group() const noexcept { return load_ip6(bytes_, 8); }
   /// Within what time to answer (RFC 3810 section 5.1.3).
@@ -44,6 +48,8 @@ private:
   explicit constexpr QueryView(Bytes checked) noexcept : bytes_{checked} {}
   Bytes bytes_;
 };
+
+inline constexpr IpAddress kAllRouters = nd::kAllRouters;
 
 /// A Multicast Address Record without sources (RFC 3810 section 5.2.12).
 struct Record {
@@ -72,5 +78,15 @@ constexpr std::size_t emit(std::span<const Record> records, MutBytes out) noexce
     store_ip6(record, 4, records[i].group);
   }
   return length;
+}
+
+/// Bytes of a message of version 1.
+inline constexpr std::size_t kMessageLen1 = 24;
+/// Writes a report of version 1, or what says that the group has been left (RFC 2710 section 3),
+/// with a checksum of zero. @param type  kMldReport | kMldDone. @pre out.size() >= kMessageLen1.
+constexpr std::size_t emit_v1(std::uint8_t type, const IpAddress& group, MutBytes out) noexcept {
+  nd::detail::start(type, kMessageLen1, out);
+  store_ip6(out, 8, group);
+  return kMessageLen1;
 }
 }  // namespace proto::mld

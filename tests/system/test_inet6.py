@@ -39,7 +39,8 @@ class Router6(Network):
         self.host_a = self.host6("a", "lan", HOST_A)
         self.host_b = self.host6("b", "wan", HOST_B, mtu=self.MTU_B)
         self.start({
-            "sysctl": {"net.inet6.ip6.forwarding": 1, "net.inet6.icmp6.errppslimit": 1000},
+            "sysctl": {"net.inet6.ip6.forwarding": 1, "net.inet6.icmp6.errppslimit": 1000,
+                       "net.inet6.ip6.dad_count": 0},
             "interface": [af_packet("lan0", "lan", f"{GW_A}/64"),
                           af_packet("wan0", "wan", f"{GW_B}/64", mtu=self.MTU_B)],
             "neighbor": [{"address": HOST_A, "mac": self.host_a.mac("eth0"), "interface": "lan0"},

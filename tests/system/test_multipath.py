@@ -38,7 +38,8 @@ class Fork(Network):
                                                  (self.left, "left0", "2001:db8:11::2"),
                                                  (self.right, "right0", "2001:db8:12::2"))]
         self.start({
-            "sysctl": {"net.inet.ip.forwarding": 1, "net.inet6.ip6.forwarding": 1},
+            "sysctl": {"net.inet.ip.forwarding": 1, "net.inet6.ip6.forwarding": 1,
+                       "net.inet6.ip6.dad_count": 0},
             "interface": [self.port("lan", "1"), self.port("left", "11"), self.port("right", "12")],
             "neighbor": neighbors,
             "route": [{"prefix": prefix,
