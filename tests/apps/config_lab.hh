@@ -66,8 +66,7 @@ struct ConfigLab {
     return all;
   }
   /// All that there is, in words that do not depend on the order in which it was made.
-  std::string state() {
-    manager.poll(0);  // next hops in groups follow a change at the manager's next look
+  std::string state() const {
     std::string text = polluxd::to_toml(manager.configuration());
     std::vector<std::string> names(limits.interfaces);
     for (const polluxd::InterfaceInfo& i : manager.interfaces()) { names[i.id] = i.name; }

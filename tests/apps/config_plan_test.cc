@@ -273,7 +273,7 @@ TEST(Save, LeavesOutSasWhoseKeyIsInNoFile) {
 /// What was applied is what is saved, and what is saved is what runs: whichever way it came about.
 TEST(RandomConfigs, RoundTrip) {
   for (std::uint32_t seed = 1; seed <= 60; ++seed) {
-    test::RandomConfig random{seed};
+    test::RandomConfig random{seed, /*groups=*/true};
     ConfigLab lab;
     std::string text;
     for (int n = 0; n < 3; ++n) {
@@ -297,7 +297,7 @@ TEST(RandomConfigs, RoundTrip) {
 /// A failure at every step, and a way back from the end: the state is as it was.
 TEST(RandomConfigs, UndoneFromEveryStep) {
   for (std::uint32_t seed = 1; seed <= 25; ++seed) {
-    test::RandomConfig random{seed};
+    test::RandomConfig random{seed, /*groups=*/false};
     ConfigLab lab;
     lab.apply(random.next());
     const std::string text = random.next();

@@ -13,7 +13,9 @@ namespace test {
 /// share some.
 class RandomConfig {
 public:
-  explicit RandomConfig(std::uint32_t seed) : random_{seed} {}
+  /// @param groups  with routes of several next hops, and recursive ones: what those have found
+  /// follows a change only at the manager's next look.
+  RandomConfig(std::uint32_t seed, bool groups) : random_{seed}, groups_{groups} {}
 
   std::string next() {
     text_.clear();
@@ -112,7 +114,7 @@ private:
   void route(unsigned n) {
     if (one_in(3)) return;
     text_ += fmt::format("[[route]]\nprefix = \"10.{}.0.0/16\"\n", 100 + n);
-    const unsigned kind = below(6);
+    const unsigned kind = below(groups_ ? 6 : 4);
     if (kind == 0 || subnets_.empty()) {
       constexpr std::array kKinds{"blackhole", "prohibit", "unreachable", "local"};
       text_ += fmt::format("kind = \"{}\"\n", kKinds[below(kKinds.size())]);
@@ -141,6 +143,7 @@ private:
   }
 
   std::mt19937 random_;
+  bool groups_;
   std::string text_;
   std::vector<Subnet> subnets_;
   std::vector<std::string> tunnels_;
