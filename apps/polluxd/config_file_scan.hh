@@ -3,7 +3,7 @@
 #include <string>
 #include <string_view>
 
-// Private to config_file*.cc.
+// For the readers of TOML files alone (config_file*.cc here).
 namespace polluxd {
 /// Thrown and caught inside the reading of one file.
 struct ConfigError {

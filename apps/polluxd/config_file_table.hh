@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
-// Private to config_file*.cc: toml.hpp is slow to compile.
+// For the readers of TOML files alone (config_file*.cc here): toml.hpp is slow to compile.
 #include <fmt/format.h>
 
 #include <cstdint>
@@ -13,8 +13,8 @@
 #include <utility>
 #include <vector>
 
-#include "apps/polluxd/config_file.hh"
 #include "apps/polluxd/config_file_scan.hh"
+#include "apps/polluxd/config_place.hh"
 #include "core/error.hh"
 
 namespace polluxd {
