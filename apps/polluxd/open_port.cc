@@ -39,6 +39,7 @@ core::Expected<pollux_link> OpenPort::link() const {
 
 core::Expected<pollux_port_stats> OpenPort::stats() const {
   pollux_port_stats stats{};
+  if (driver->entry().stats == nullptr) return stats;
   if (const int error = driver->entry().stats(port.port, &stats); error != 0)
     return from_errno(*driver, "read the counters", error);
   return stats;
