@@ -2,7 +2,7 @@
 # What a server needs: the programs, the drivers where polluxd looks for them (../lib/pollux), and
 # the header for drivers of one's own.
 include(GNUInstallDirs)
-install(TARGETS polluxd plx RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+install(TARGETS polluxd plx pollux-gen RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 install(DIRECTORY ${CMAKE_BINARY_DIR}/lib/pollux/ DESTINATION lib/pollux
   USE_SOURCE_PERMISSIONS FILES_MATCHING PATTERN "*.so")
 install(FILES core/driver.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/pollux)
