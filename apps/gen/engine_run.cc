@@ -128,6 +128,7 @@ core::Expected<RunResult> Engine::run(const RunRequest& request) {
   run.state.stop.store(true);
   rte_eal_mp_wait_lcore();
   run.ended = rte_rdtsc();
+  for (const auto& w : run.workers) (void)w->drain();
   return collect(run);
 }
 

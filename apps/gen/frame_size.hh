@@ -24,8 +24,8 @@ struct SizePlan {
     std::uint16_t size = 64;
     std::uint32_t weight = 1;
   };
-  std::vector<Part> mix{Part{}};  ///< never empty unless `range` is used
-  FieldPlan range = {};           ///< used where `mix` is empty
+  std::vector<Part> mix = std::vector<Part>(1);  ///< never empty unless `range` is used
+  FieldPlan range = {};                          ///< used where `mix` is empty
 
   [[nodiscard]] static SizePlan fixed(std::uint16_t size) { return {.mix = {{size, 1}}}; }
   /// "Simple IMIX": 7 small, 4 middle, 1 large; in bytes of IP packet 40 (padded), 576, 1500.

@@ -19,13 +19,12 @@ void Worker::run() noexcept {
   while (!state_.stop.load(std::memory_order_relaxed)) {
     std::uint32_t moved = drain();
     for (std::uint16_t i = 0; i < ports.size(); ++i) moved += receive(i);
+    for (const auto& p : ports) moved += send(*p);
     const std::uint64_t now = rte_rdtsc();
     bool done = true;
-    for (const auto& p : ports) {
-      moved += send(*p, now);
+    for (const auto& p : ports)
       done = done && p->outbox->empty() &&
              std::ranges::all_of(p->sources, [&](const auto& s) { return s->done(now); });
-    }
     if (done) done_.store(true, std::memory_order_release);
     if (moved == 0) idle();
   }
@@ -98,8 +97,9 @@ std::uint32_t Worker::drain() noexcept {
   return n;
 }
 
-std::uint32_t Worker::send(WorkerPort& p, std::uint64_t now) noexcept {
+std::uint32_t Worker::send(WorkerPort& p) noexcept {
   if (p.sources.empty()) return 0;
+  const std::uint64_t now = rte_rdtsc();
   Outbox& out = *p.outbox;
   if (!out.empty()) {
     out.restamp(now);

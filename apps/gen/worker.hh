@@ -52,6 +52,9 @@ public:
 
   /// Until the state says stop.
   void run() noexcept;
+  /// Books what others have handed over. The worker's thread; after its end, whoever ended it.
+  /// @return how many packets.
+  std::uint32_t drain() noexcept;
   /// All is sent. Any thread.
   [[nodiscard]] bool done_sending() const noexcept { return done_.load(std::memory_order_acquire); }
   /// When a frame of ours came last, cycles. Any thread.
@@ -66,8 +69,7 @@ private:
   std::uint32_t receive(std::uint16_t port_number) noexcept;
   void take(rte_mbuf& m, std::uint16_t port_number, std::uint64_t now) noexcept;
   void deliver(const Arrival& a) noexcept;
-  std::uint32_t drain() noexcept;
-  std::uint32_t send(WorkerPort& p, std::uint64_t now) noexcept;
+  std::uint32_t send(WorkerPort& p) noexcept;
   void answer(rte_mbuf& m, WorkerPort& p) noexcept;
   void idle() const noexcept;
 

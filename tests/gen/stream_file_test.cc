@@ -86,7 +86,7 @@ TEST(StreamFile, ErrorsSayWhereAndWhatWasExpected) {
        "f.toml:8:8: from: there is no port \"c\", expected one of: a, b"},
       {kStream + "vlan = 4095\n", "f.toml:12:8: vlan is out of range, expected 1 to 4094"},
       {kStream + "src_port = {min = 9, max = 3}\n",
-       "f.toml:12:27: max is below min, expected min to max"},
+       "f.toml:12:28: max is below min, expected min to max"},
       {"[[port]]\nname = \"a\"\n",
        "f.toml:2:8: port a has no device, expected \"device\" here or -d DRIVER,...,name=a"},
       {"[[port]]\nname = \"a\"\ndevice = \"x\"\ngateway = \"10.0.0.1\"\n",
@@ -118,7 +118,7 @@ TEST(StreamFile, TheExamplesOfTheDocumentationAreRead) {
     const std::string example = all.substr(at, all.find("```", at) - at);
     const auto plan = parse_streams("gen.md", example, {});
     EXPECT_TRUE(plan) << plan.error().context;
-    if (plan) EXPECT_FALSE(plan->streams.empty());
+    if (plan) { EXPECT_FALSE(plan->streams.empty()); }
   }
   EXPECT_GE(examples, 1);
   const auto file = read_streams(POLLUX_DOCS "/gen.example.toml",

@@ -28,7 +28,7 @@ std::uint16_t naive_sum(const Frame& bytes, std::size_t from, std::size_t to, st
 void expect_checksums(const Frame& f, const StreamPlan& plan) {
   const std::size_t l3 = plan.l3_offset(), l4 = plan.l4_offset();
   const std::size_t addresses = plan.is_ip6 ? 32 : 8;
-  if (!plan.is_ip6) EXPECT_EQ(naive_sum(f, l3, l4, 0), 0xffff);
+  if (!plan.is_ip6) { EXPECT_EQ(naive_sum(f, l3, l4, 0), 0xffff); }
   const auto length = static_cast<std::uint32_t>(f.size() - l4);
   const std::uint32_t pseudo = naive_sum(f, l4 - addresses, l4, length + (plan.is_tcp ? 6 : 17));
   EXPECT_EQ(naive_sum(f, l4, f.size(), pseudo), 0xffff);
@@ -112,9 +112,9 @@ TEST(Inspect, EveryChangedByteIsSeen) {
   Frame good(100);
   frames.write(good, {.run = 1, .flow = 2, .sequence = 3, .time = 4});
   for (std::size_t at = plan.l3_offset(); at < good.size(); ++at) {
-    for (const std::uint8_t bit : {0x01, 0x80}) {
+    for (const unsigned bit : {0x01u, 0x80u}) {
       Frame bad = good;
-      bad[at] ^= bit;
+      bad[at] = static_cast<std::uint8_t>(bad[at] ^ bit);
       EXPECT_NE(inspect(bad, 1).kind, FrameKind::Ours) << at;
     }
   }
