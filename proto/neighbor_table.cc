@@ -100,6 +100,12 @@ void NeighborTable::refresh_link(core::InterfaceId interface) {
     publish(at->first, at->second);
 }
 
+std::optional<NeighborState> NeighborTable::state(core::InterfaceId interface,
+                                                  const IpAddress& address) const {
+  const auto at = entries_.find({interface, address});
+  return at == entries_.end() ? std::nullopt : std::optional{at->second.state};
+}
+
 std::vector<NeighborInfo> NeighborTable::list(std::uint64_t now_us) const {
   std::vector<NeighborInfo> all;
   all.reserve(entries_.size());

@@ -126,6 +126,9 @@ public:
   /// Rewrites the next hops of an interface whose MTU, MAC or addresses have changed.
   void refresh_link(core::InterfaceId interface);
 
+  /// None: there is no such entry.
+  [[nodiscard]] std::optional<NeighborState> state(core::InterfaceId interface,
+                                                   const IpAddress& address) const;
   [[nodiscard]] std::vector<NeighborInfo> list(std::uint64_t now_us) const;
   [[nodiscard]] std::size_t used() const noexcept { return entries_.size(); }
 

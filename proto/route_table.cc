@@ -9,6 +9,7 @@ std::string_view to_string(RouteOrigin o) noexcept {
     case RouteOrigin::Local: return "local";
     case RouteOrigin::Connected: return "connected";
     case RouteOrigin::Static: return "static";
+    case RouteOrigin::Advertised: return "advertised";
     case RouteOrigin::Neighbor: return "neighbor";
     case RouteOrigin::Builtin: return "builtin";
   }

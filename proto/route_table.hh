@@ -16,11 +16,12 @@
 namespace proto {
 /// Who put a route there; for one prefix the first in this order wins.
 enum class RouteOrigin : std::uint8_t {
-  Local,      ///< an address of ours
-  Connected,  ///< the subnet of an address of ours, and its broadcast address
-  Static,     ///< asked for by an administrator
-  Neighbor,   ///< a host on a connected subnet
-  Builtin,    ///< martians, multicast, limited broadcast
+  Local,       ///< an address of ours
+  Connected,   ///< the subnet of an address of ours, and its broadcast address
+  Static,      ///< asked for by an administrator
+  Advertised,  ///< said by a router of the link: default route, on-link prefix, redirect
+  Neighbor,    ///< a host on a connected subnet
+  Builtin,     ///< martians, multicast, limited broadcast
 };
 [[nodiscard]] std::string_view to_string(RouteOrigin o) noexcept;
 [[nodiscard]] std::string_view to_string(NextHopKind k) noexcept;

@@ -78,13 +78,17 @@ CLI::App* add_words(CLI::App& app, Session& session, const char* name, const cha
 
 void declare_interfaces(CLI::App& app, Session& session) {
   // As on BSD: without words, -a shows the same.
-  add_words(app, session, "ifconfig", "show, make, change and destroy interfaces",
-            "[IF] | IF create [vlan ID vlandev IF [vlanproto 802.1Q|802.1ad] | OPTION=VALUE ...] "
-            "[...] | IF destroy | IF [inet ADDRESS/LENGTH [alias|delete|-alias]] [up|down] "
-            "[mtu N] [[-]promisc] [[-]rss] [name NEW]",
-            ifconfig)
-      ->add_flag_callback(
-          "-a", [] {}, "show all (as without a name)");
+  const auto groups = std::make_shared<bool>(false);
+  CLI::App* interfaces = add_words(
+      app, session, "ifconfig", "show, make, change and destroy interfaces",
+      "[IF] | IF create [vlan ID vlandev IF [vlanproto 802.1Q|802.1ad] | OPTION=VALUE ...] "
+      "[...] | IF destroy | IF [inet|inet6 ADDRESS/LENGTH [alias|delete|-alias]] [inet6 "
+      "[-]autoconf] [[-]rtadv] [join|leave GROUP] [up|down] [mtu N] [[-]promisc] [[-]rss] "
+      "[name NEW]",
+      [groups](const Words& words) { return ifconfig(words, *groups); });
+  interfaces->add_flag_callback(
+      "-a", [] {}, "show all (as without a name)");
+  interfaces->add_flag("-v", *groups, "show multicast groups as well");
   struct Mount {
     std::string type = "io-pkt", driver;
     Words options;
@@ -116,6 +120,16 @@ void declare_routes(CLI::App& app, Session& session) {
       ->add_flag("-a,--all", *all, "show also the routes that follow from others");
   add_words(app, session, "arp", "show and change neighbours",
             "[show | add IF ADDRESS MAC | del IF ADDRESS]", arp);
+  const auto query = std::make_shared<NdpQuery>();
+  CLI::App* discovery =
+      add_words(app, session, "ndp", "show and change IPv6 neighbours, show routers and prefixes",
+                "[ADDRESS%IF [MAC]]", [query](const Words& words) { return ndp(words, *query); });
+  discovery->add_flag_callback(
+      "-a", [] {}, "show all neighbours (as without words)");
+  discovery->add_flag("-d", query->remove, "delete the neighbour");
+  discovery->add_flag("-s", query->set, "set the neighbour's MAC for good");
+  discovery->add_flag("-p", query->prefixes, "show the prefixes that routers advertise");
+  discovery->add_flag("-r", query->routers, "show the default routers");
 }
 
 void declare_ipsec(CLI::App& app, Session& session) {
@@ -221,7 +235,8 @@ std::vector<std::string> arguments_of(int argc, const char* const* argv) {
   bool ifconfig = false;
   for (std::string& word : words) {
     ifconfig = ifconfig || word == "ifconfig";
-    if (ifconfig && (word == "-promisc" || word == "-rss" || word == "-alias"))
+    if (ifconfig && (word == "-promisc" || word == "-rss" || word == "-alias" ||
+                     word == "-autoconf" || word == "-rtadv"))
       word.replace(0, 1, "no-");
   }
   return {words.rbegin(), words.rend()};  // the parser takes them from the end

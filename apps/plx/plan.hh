@@ -42,7 +42,8 @@ struct Plan {
 };
 
 // Words to calls. Each throws UsageError.
-Plan ifconfig(const Words& words);
+/// @param groups  show multicast groups as well.
+Plan ifconfig(const Words& words, bool groups = false);
 /// `mount -T TYPE [-o OPTION,...]... DRIVER`
 Plan mount(const std::string& type, const Words& options, const std::string& driver);
 Plan driver(const Words& words);
@@ -50,6 +51,11 @@ Plan nicinfo(const Words& words);
 Plan worker(const Words& words);
 Plan route(const Words& words, bool all);
 Plan arp(const Words& words);
+/// What of Neighbour Discovery `plx ndp` is asked for.
+struct NdpQuery {
+  bool prefixes = false, routers = false, remove = false, set = false;
+};
+Plan ndp(const Words& words, const NdpQuery& query);
 Plan ipsec_tunnel(const Words& words);
 Plan sysctl(const Words& words, bool describe);
 Plan version();

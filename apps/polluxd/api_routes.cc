@@ -34,6 +34,7 @@ std::string_view to_text(proto::RouteOrigin origin) noexcept {
     case O::Local: return "local";
     case O::Connected: return "connected";
     case O::Static: return "static";
+    case O::Advertised: return "advertised";
     case O::Neighbor: return "neighbor";
     case O::Builtin: return "builtin";
   }
@@ -143,6 +144,53 @@ Json arp_list(Manager& manager, Params& params) {
   return array;
 }
 
+Json neighbor_list(Manager& manager, Params& params) {
+  params.done();
+  const Names names{manager};
+  Json array = Json::array();
+  for (const proto::NeighborInfo& n : manager.neighbors())
+    array.push_back(
+        {{"interface", names[n.interface]},
+         {"address", proto::to_string(n.address)},
+         {"mac", n.mac == core::MacAddress{} ? Json(nullptr) : Json(proto::to_string(n.mac))},
+         {"state", proto::to_string(n.state)},
+         {"router", n.is_router},
+         {"age_ms", n.age_us / 1000},
+         {"expires_ms", n.expires_us != 0 ? Json(n.expires_us / 1000) : Json(nullptr)}});
+  return array;
+}
+
+Json router_list(Manager& manager, Params& params) {
+  params.done();
+  Json array = Json::array();
+  for (const RouterInfo& r : manager.default_routers())
+    array.push_back({{"interface", r.interface},
+                     {"address", proto::to_string(r.address)},
+                     {"preference", r.preference > 0   ? "high"
+                                    : r.preference < 0 ? "low"
+                                                       : "medium"},
+                     {"managed", r.managed},
+                     {"other", r.other},
+                     {"lifetime_s", r.lifetime_s},
+                     {"state", proto::to_string(r.state)},
+                     {"used", r.used}});
+  return array;
+}
+
+Json prefix_list(Manager& manager, Params& params) {
+  params.done();
+  Json array = Json::array();
+  for (const PrefixInfo& p : manager.advertised_prefixes())
+    array.push_back({{"interface", p.interface},
+                     {"prefix", proto::to_string(p.prefix)},
+                     {"on_link", p.on_link},
+                     {"autonomous", p.autonomous},
+                     {"router", proto::to_string(p.router)},
+                     {"preferred_s", p.preferred_s ? Json(*p.preferred_s) : Json(nullptr)},
+                     {"valid_s", p.valid_s ? Json(*p.valid_s) : Json(nullptr)}});
+  return array;
+}
+
 Json arp_add(Manager& manager, Params& params) {
   NeighborSpec spec;
   spec.interface = params.text("interface");
@@ -183,7 +231,10 @@ constexpr std::array kMethods{
     Method{"route.list", route_list},     Method{"route.add", route_add},
     Method{"route.delete", route_delete}, Method{"route.get", route_get},
     Method{"arp.list", arp_list},         Method{"arp.add", arp_add},
-    Method{"arp.delete", arp_delete},     Method{"ping", nullptr, ping},
+    Method{"arp.delete", arp_delete},     Method{"neighbor.list", neighbor_list},
+    Method{"neighbor.add", arp_add},      Method{"neighbor.delete", arp_delete},
+    Method{"router.list", router_list},   Method{"prefix.list", prefix_list},
+    Method{"ping", nullptr, ping},
 };
 }  // namespace
 

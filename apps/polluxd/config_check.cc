@@ -9,9 +9,18 @@
 #include <tuple>
 
 #include "apps/polluxd/manager.hh"
+#include "proto/ip6_scope.hh"
 
 namespace polluxd {
 namespace {
+/// fe80::, whose /64 every interface that speaks IPv6 is on.
+constexpr core::IpAddress kLinkLocal{core::IpAddress::Bytes16{0xfe, 0x80}};
+
+bool speaks_inet6(const InterfaceSpec& spec) {
+  return spec.autoconf || spec.rtadv.enabled ||
+         std::ranges::any_of(spec.addresses, [](const auto& a) { return !a.is_ip4(); });
+}
+
 using proto::IpPrefix;
 
 constexpr const char* kForwarding = "net.inet.ip.forwarding";
@@ -114,7 +123,11 @@ void Check::check_interface(std::size_t n) {
   if (!spec.name.empty() && !names_.insert(spec.name).second)
     complain(place, "name", what, "the name is given twice");
   check_addresses(spec.addresses, place, what);
-  add({spec.name, false, spec.addresses});
+  if (const auto good = Manager::check_rtadv(spec.rtadv); !good)
+    complain(place, "rtadv", what, good.error().context);
+  Owner owner{spec.name, false, spec.addresses};
+  if (speaks_inet6(spec)) owner.addresses.emplace_back(kLinkLocal, std::uint8_t{64});
+  add(std::move(owner));
 }
 
 void Check::check_driver(const InterfaceSpec& spec, const ConfigPlace& place,
@@ -133,6 +146,7 @@ void Check::check_addresses(const std::vector<IpPrefix>& addresses, const Config
   for (const IpPrefix& a : addresses) {
     if (const std::string why = Manager::bad_address(a); !why.empty())
       complain(place, "address", what, fmt::format("{} {}", proto::to_string(a), why));
+    if (proto::is_link_local(a.address)) continue;  // each link has its own
     if (const auto [at, is_new] = used_.try_emplace(a.address, what); !is_new)
       complain(
           place, "address", what,
@@ -214,6 +228,8 @@ std::string Check::judge_route(RouteSpec& route) const {
   }
   const std::string gateway = proto::to_string(*route.gateway);
   if (used_.contains(*route.gateway)) return fmt::format("gateway {} is our own address", gateway);
+  if (owner == nullptr && proto::is_link_local(*route.gateway))
+    return fmt::format("gateway {} is link-local: name its interface", gateway);
   if (owner == nullptr) {
     const auto at = std::ranges::find_if(
         owners_, [&](const Owner& o) { return !o.tunnel && o.covers(*route.gateway); });

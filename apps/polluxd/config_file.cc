@@ -105,6 +105,34 @@ bool read_rss(const ConfigValue& rss) {
   return text == "auto";
 }
 
+/// The table [interface.rtadv]; what the values mean to each other is Manager::check_rtadv()'s.
+RtadvSpec read_rtadv(ConfigTable& table) {
+  RtadvSpec spec;
+  spec.enabled = true;
+  table.boolean("enabled", spec.enabled);
+  table.number("interval", spec.interval_s, 4, 1800);
+  if (!table.find("lifetime")) spec.lifetime_s = 3 * spec.interval_s;
+  table.number("lifetime", spec.lifetime_s, 0, 9000);
+  table.boolean("managed", spec.managed);
+  table.boolean("other", spec.other);
+  table.number("mtu", spec.mtu, 0, kMaxMtu);
+  table.number("hop_limit", spec.hop_limit, 0, 255);
+  table.number("reachable_ms", spec.reachable_ms, 0, 3'600'000);
+  table.number("retrans_ms", spec.retrans_ms, 0, ~std::uint32_t{0});
+  for (ConfigTable& p : table.tables("prefix")) {
+    AdvertisedPrefixSpec prefix;
+    prefix.prefix = p.need("prefix").parsed(parse_network);
+    p.number("valid", prefix.valid_s, 0, ~std::uint32_t{0});
+    p.number("preferred", prefix.preferred_s, 0, ~std::uint32_t{0});
+    p.boolean("on_link", prefix.on_link);
+    p.boolean("autonomous", prefix.autonomous);
+    p.done();
+    spec.prefixes.push_back(prefix);
+  }
+  table.done();
+  return spec;
+}
+
 InterfaceSpec read_interface(ConfigTable& table) {
   InterfaceSpec spec;
   spec.driver = table.need("driver").text();
@@ -114,6 +142,8 @@ InterfaceSpec read_interface(ConfigTable& table) {
   table.boolean("up", spec.up);
   table.boolean("promiscuous", spec.promiscuous);
   if (const auto rss = table.find("rss")) spec.software_rss = read_rss(*rss);
+  table.boolean("autoconf", spec.autoconf);
+  if (auto rtadv = table.table("rtadv")) spec.rtadv = read_rtadv(*rtadv);
   if (const auto options = table.table("options"))
     for (const auto& [key, value] : options->all()) {
       if (key == "name")

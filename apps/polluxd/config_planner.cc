@@ -6,6 +6,8 @@
 
 #include <algorithm>
 
+#include "proto/ip6_scope.hh"
+
 namespace polluxd {
 namespace {
 using proto::IpPrefix;
@@ -117,8 +119,9 @@ void ConfigPlanner::early_addresses() {
 bool ConfigPlanner::is_stranded(const std::string& interface,
                                 const core::IpAddress& address) const {
   const auto face = kept_.find(interface);
+  const bool link_local = proto::is_link_local(address);  // on the link as long as IPv6 is spoken
   return face == kept_.end() || std::ranges::none_of(face->second.stay, [&](const IpPrefix& a) {
-           return a.contains(address);
+           return link_local ? !a.is_ip4() : a.contains(address);
          });
 }
 

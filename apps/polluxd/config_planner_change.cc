@@ -56,6 +56,8 @@ std::string describe(const InterfaceSpec& spec) {
   if (!spec.up) append(text, "down");
   if (spec.promiscuous) append(text, "promiscuous");
   if (!spec.software_rss) append(text, "rss off");
+  if (spec.autoconf) append(text, "autoconf");
+  if (spec.rtadv.enabled) append(text, "rtadv");
   return text;
 }
 
@@ -152,6 +154,13 @@ void ConfigPlanner::change_interface(const InterfaceSpec& now, std::size_t n) {
   if (now.promiscuous != then.promiscuous) steps_.set_promiscuous(now.name, then.promiscuous);
   append_switch(text, now.software_rss, then.software_rss, "rss off", "rss auto");
   if (now.software_rss != then.software_rss) steps_.set_software_rss(now.name, then.software_rss);
+  append_switch(text, now.autoconf, then.autoconf, "no autoconf", "autoconf");
+  if (now.autoconf != then.autoconf) steps_.set_autoconf(now.name, then.autoconf);
+  if (now.rtadv != then.rtadv) {
+    if (now.rtadv.enabled == then.rtadv.enabled) append(text, "other rtadv");
+    append_switch(text, now.rtadv.enabled, then.rtadv.enabled, "no rtadv", "rtadv");
+    steps_.set_rtadv(now.name, now.rtadv, then.rtadv);
+  }
   append_switch(text, now.up, then.up, "down", "up");
   if (now.up != then.up) steps_.set_up(now.name, then.up);
   if (!text.empty()) change(Sign::Modify, "interface", now.name, text);

@@ -75,6 +75,7 @@ private:
   void process();
   void sysctls();
   void interface(const InterfaceSpec& i);
+  void rtadv(const RtadvSpec& r);
   void tunnel(const TunnelConfig& t);
   void association(const SaConfig& sa);
   void route(const RouteSpec& r);
@@ -128,10 +129,36 @@ void Writer::interface(const InterfaceSpec& i) {
   if (!i.up) line("up", "false");
   if (i.promiscuous) line("promiscuous", "true");
   if (!i.software_rss) line("rss", quoted("off"));
+  if (i.autoconf) line("autoconf", "true");
   std::vector<std::string> options;
   for (const auto& [name, value] : i.options)
     options.push_back(fmt::format("{} = {}", quoted(name), quoted(value)));
   if (!options.empty()) line("options", fmt::format("{{{}}}", fmt::join(options, ", ")));
+  if (i.rtadv != RtadvSpec{}) rtadv(i.rtadv);
+}
+
+void Writer::rtadv(const RtadvSpec& r) {
+  const RtadvSpec usual;
+  const auto truth = [](bool b) { return b ? "true" : "false"; };
+  table("[interface.rtadv]");
+  line("enabled", truth(r.enabled));
+  number("interval", r.interval_s, usual.interval_s);
+  number("lifetime", r.lifetime_s, 3 * r.interval_s);
+  if (r.managed) line("managed", "true");
+  if (r.other) line("other", "true");
+  number("mtu", r.mtu, usual.mtu);
+  number("hop_limit", r.hop_limit, usual.hop_limit);
+  number("reachable_ms", r.reachable_ms, usual.reachable_ms);
+  number("retrans_ms", r.retrans_ms, usual.retrans_ms);
+  for (const AdvertisedPrefixSpec& p : r.prefixes) {
+    const AdvertisedPrefixSpec common;
+    table("[[interface.rtadv.prefix]]");
+    line("prefix", quoted(p.prefix));
+    number("valid", p.valid_s, common.valid_s);
+    number("preferred", p.preferred_s, common.preferred_s);
+    if (!p.on_link) line("on_link", "false");
+    if (!p.autonomous) line("autonomous", "false");
+  }
 }
 
 void Writer::tunnel(const TunnelConfig& t) {

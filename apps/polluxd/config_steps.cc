@@ -120,6 +120,17 @@ void ConfigSteps::set_software_rss(const std::string& name, bool on) {
       fmt::format("interface {}: rss", name), [=, &m = m_] { return m.set_software_rss(name, on); },
       [=, &m = m_] { return m.set_software_rss(name, !on); });
 }
+void ConfigSteps::set_autoconf(const std::string& name, bool on) {
+  step(
+      fmt::format("interface {}: autoconf", name),
+      [=, &m = m_] { return m.set_autoconf(name, on); },
+      [=, &m = m_] { return m.set_autoconf(name, !on); });
+}
+void ConfigSteps::set_rtadv(const std::string& name, const RtadvSpec& now, const RtadvSpec& then) {
+  step(
+      fmt::format("interface {}: rtadv", name), [=, &m = m_] { return m.set_rtadv(name, then); },
+      [=, &m = m_] { return m.set_rtadv(name, now); });
+}
 void ConfigSteps::set_mtus(const std::vector<Mtu>& mtus) {
   if (mtus.empty()) return;
   step(

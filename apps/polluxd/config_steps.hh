@@ -21,6 +21,8 @@ public:
   void set_up(const std::string& name, bool up);
   void set_promiscuous(const std::string& name, bool on);
   void set_software_rss(const std::string& name, bool on);
+  void set_autoconf(const std::string& name, bool on);
+  void set_rtadv(const std::string& name, const RtadvSpec& now, const RtadvSpec& then);
   /// What is asked for; 0: the default.
   struct Mtu {
     std::string name;

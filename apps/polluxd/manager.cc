@@ -109,7 +109,8 @@ Manager::Impl::Impl(const Limits& l, Env e, DriverRegistry& d)
            .limit = l.neighbors,
            .link = [this](auto id, const auto& address) { return link_fields(id, address); },
            .request = [this](auto id, const auto& address, auto mac) { solicit(id, address, mac); },
-           .packets = [this](auto id) { return next_hop_packets(id); }}},
+           .packets = [this](auto id) { return next_hop_packets(id); },
+           .no_router = [this](auto id, const auto& a) { discovery.no_router(id, a); }}},
       sas{or_throw(crypto::SaTable::create(l.sas, env.rcu))},
       managed(l.interfaces),
       tunnel_list(l.tunnels),
@@ -119,6 +120,10 @@ Manager::Impl::Impl(const Limits& l, Env e, DriverRegistry& d)
                  .unique = [this](auto id, const auto& address) { address_unique(id, address); }}},
       memberships{{.report = [this](auto id, auto version,
                                     const auto& records) { report_groups(id, version, records); }}},
+      discovery{{.solicit = [this](auto id) { return solicit_routers(id); },
+                 .changed = [this] { routers_changed = true; }}},
+      advertiser{
+          {.send = [this](auto id, bool last) { return send_router_advertisement(id, last); }}},
       load_base(env.shards.size()),
       observers{env.shards.size(), l.interfaces} {
   add_sysctls(sysctl);
@@ -154,7 +159,10 @@ const core::Published<StackConfig>& Manager::published() const noexcept {
 void Manager::Impl::load_ip6_sysctl() {
   proto::Ip6Sysctl& ip6 = master.ip6.sysctl;
   ip6.forwarding = sysctl.value("net.inet6.ip6.forwarding") != 0;
-  ip6.hop_limit = static_cast<std::uint8_t>(sysctl.value("net.inet6.ip6.hlim"));
+  ip6.hop_limit = advertised_hop_limit != 0
+                      ? advertised_hop_limit
+                      : static_cast<std::uint8_t>(sysctl.value("net.inet6.ip6.hlim"));
+  ip6.redirects = sysctl.value("net.inet6.icmp6.rediraccept") != 0;
   ip6.max_extensions = static_cast<std::uint8_t>(sysctl.value("net.inet6.ip6.hdrnestlimit"));
   ip6.icmp_errors_per_s = static_cast<std::uint32_t>(sysctl.value("net.inet6.icmp6.errppslimit"));
 }
@@ -231,10 +239,11 @@ void Manager::Impl::handle(const core::Event& e) {
     return;  // the interface went while the event was under way
   switch (e.kind) {
     case core::EventKind::NeighborWanted:
-      if (subnet_of(e.interface, e.address)) neighbors.wanted(e, now_us);
+      if (on_link(e.interface, e.address) || neighbors.state(e.interface, e.address))
+        neighbors.wanted(e, now_us);
       return;
     case core::EventKind::NeighborSeen:
-      if (subnet_of(e.interface, e.address)) neighbors.seen(e, now_us);
+      if (on_link(e.interface, e.address)) neighbors.seen(e, now_us);
       return;
     case core::EventKind::AddressConflict: return address_conflict(e);
     case core::EventKind::EchoReply: {
@@ -381,6 +390,7 @@ void Manager::Impl::run_pings() {
 }
 
 void Manager::shutdown() {
+  for (core::InterfaceId id = 0; id < impl_->managed.size(); ++id) impl_->stop_advertising(id);
   for (const core::Interface& i : impl_->master.interfaces)
     if (i.kind == core::Interface::Kind::Ethernet) impl_->destroy(i.id);
 }

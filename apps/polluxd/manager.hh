@@ -51,6 +51,7 @@ struct InterfaceInfo {
   std::vector<proto::IpPrefix> addresses;  ///< that were asked for
   std::vector<AddressInfo> all_addresses;  ///< and those that came by themselves
   std::vector<core::IpAddress> groups;     ///< multicast groups whose packets are for us
+  bool autoconf = false, rtadv = false;
   std::uint16_t rx_queues = 0, tx_queues = 0;
   bool promiscuous = false;
   bool absent = false;             ///< its device has gone; it is looked for every few seconds
@@ -151,6 +152,24 @@ struct RouteAnswer {
   std::optional<core::IpAddress> gateway;
   core::IpAddress source{};
 };
+/// A router that has said that it is there.
+struct RouterInfo {
+  std::string interface;
+  core::IpAddress address;  ///< not scoped
+  int preference = 0;       ///< -1 to 1 (RFC 4191)
+  bool managed = false, other = false;
+  std::uint64_t lifetime_s = 0;  ///< from now on
+  proto::NeighborState state = proto::NeighborState::Idle;
+  bool used = false;  ///< it has the default route
+};
+/// A prefix that a router has advertised.
+struct PrefixInfo {
+  std::string interface;
+  proto::IpPrefix prefix;
+  bool on_link = false, autonomous = false;
+  core::IpAddress router;                             ///< not scoped
+  std::optional<std::uint64_t> preferred_s, valid_s;  ///< from now on; none: for ever
+};
 struct UseAgainstLimit {
   std::string table;
   std::uint64_t used = 0, limit = 0;
@@ -192,6 +211,13 @@ public:
   core::Expected<> destroy_interface(const std::string& name);
   core::Expected<> add_address(const std::string& name, proto::IpPrefix address);
   core::Expected<> delete_address(const std::string& name, proto::IpPrefix address);
+  /// Addresses and routes as routers of the link say: router discovery, SLAAC (RFC 4862).
+  core::Expected<> set_autoconf(const std::string& name, bool on);
+  /// What the hosts of the link are told while we are a router (RFC 4861 section 6.2).
+  core::Expected<> set_rtadv(const std::string& name, const RtadvSpec& spec);
+  /// What routers have told us: those that are default routers, and prefixes.
+  [[nodiscard]] std::vector<RouterInfo> default_routers() const;
+  [[nodiscard]] std::vector<PrefixInfo> advertised_prefixes() const;
   /// Packets to a multicast group are taken, and the link's routers hear of it (RFC 3376, RFC
   /// 3810). @return NotFound | Invalid (no group, or one that is always joined) | Exists | Full.
   core::Expected<> join_group(const std::string& name, const core::IpAddress& group);
@@ -280,6 +306,7 @@ public:
   /// Why no interface can have this address; empty: it can.
   [[nodiscard]] static std::string bad_address(const proto::IpPrefix& address);
   static core::Expected<> check_next_hops(const RouteSpec& spec);
+  static core::Expected<> check_rtadv(const RtadvSpec& spec);
   static core::Expected<> check_tunnel(const crypto::TunnelSpec& spec);
   /// @param options  all that the driver declares.
   static core::Expected<> check_vlan(const std::vector<pollux_option_value>& options);

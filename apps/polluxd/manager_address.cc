@@ -149,8 +149,7 @@ void Manager::Impl::remove_address(core::InterfaceId id, std::size_t index) {
   });
   leave_interface(id);
   remove_stranded_routes(id, /*all=*/false);
-  neighbors.remove_unless(id,
-                          [&](const core::IpAddress& a) { return subnet_of(id, a).has_value(); });
+  neighbors.remove_unless(id, [&](const core::IpAddress& a) { return on_link(id, a); });
 
   const IpPrefix subnet = scoped(address, id);
   (void)routes.remove(IpPrefix::host(subnet.address), RouteOrigin::Local);
@@ -200,6 +199,12 @@ void Manager::Impl::link_changed(core::InterfaceId id) {
     if (i.lives[n].usable()) glean.source = i.addresses[n].address;
     next_hops.set(i.connected[n], glean);
   }
+  for (const OnLinkPrefix& p : on_link_prefixes) {
+    if (p.interface != id) continue;
+    proto::NextHopFields glean = link_fields(id, p.prefix.address);
+    glean.kind = NextHopKind::Glean;
+    next_hops.set(p.next_hop, glean);
+  }
   neighbors.refresh_link(id);
   refresh_tunnels();
 }
@@ -209,7 +214,9 @@ proto::NextHopFields Manager::Impl::link_fields(core::InterfaceId id,
   const Interface& i = master.interfaces[id];
   return {.kind = NextHopKind::NoRoute,
           .interface = id,
-          .mtu = i.mtu,
+          .mtu = address.is_ip4() || managed[id].inet6_mtu == 0
+                     ? i.mtu
+                     : std::min(i.mtu, managed[id].inet6_mtu),
           .ether_type = address.is_ip4() ? proto::kEtherTypeIp4 : proto::kEtherTypeIp6,
           .gateway = address,
           .source = choose_source(id, address),

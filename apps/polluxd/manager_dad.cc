@@ -100,12 +100,20 @@ void Manager::Impl::describe_addresses(core::InterfaceId id, InterfaceInfo& info
                                   left_s(life.preferred_until_us), left_s(life.valid_until_us)});
   }
   info.groups.assign(i.groups.begin(), i.groups.end());
+  info.autoconf = i.spec.autoconf;
+  info.rtadv = i.spec.rtadv.enabled;
 }
 
 /// What time brings: detection goes on, and what it found is published.
 void Manager::Impl::run_addresses() {
   detection.poll(now_us);
   memberships.poll(now_us);
+  discovery.poll(now_us);
+  advertiser.poll(now_us);
+  expire_addresses();
+  expire_redirects();
+  watch_routers();
+  if (std::exchange(routers_changed, false)) follow_routers();
   if (!std::exchange(addresses_changed, false)) return;
   for (core::InterfaceId id = 0; id < managed.size(); ++id)
     if (has_neighbors(id)) (void)update_memberships(id);

@@ -13,6 +13,8 @@
 #include "apps/polluxd/manager.hh"
 #include "proto/address_detection.hh"
 #include "proto/group_membership.hh"
+#include "proto/router_advertiser.hh"
+#include "proto/router_discovery.hh"
 #include "proto/wire/nd.hh"
 
 namespace polluxd {
@@ -53,6 +55,7 @@ struct Manager::Impl {
     std::vector<AddressLife> lives;           ///< beside each address
     std::set<core::IpAddress> groups;         ///< whose packets are for us; not scoped
     std::set<core::IpAddress> asked_groups;   ///< of these, those of join_group()
+    std::uint16_t inet6_mtu = 0;              ///< as a router says, bytes; 0: none did
     proto::NextHopId local = 0, broadcast = 0;
     InterfaceTotals base;  ///< counters of whoever had the id before
   };
@@ -98,6 +101,7 @@ struct Manager::Impl {
   void link_is_up(core::InterfaceId id);
   void publish_addresses();
   [[nodiscard]] bool speaks_inet6(core::InterfaceId id) const;
+  [[nodiscard]] bool on_link(core::InterfaceId id, const core::IpAddress& address) const;
   [[nodiscard]] bool is_router(core::InterfaceId id) const;
   [[nodiscard]] core::IpAddress choose_source(core::InterfaceId id,
                                               const core::IpAddress& dst) const;
@@ -117,6 +121,41 @@ struct Manager::Impl {
   void address_conflict(const core::Event& e);
   void run_addresses();
   void describe_addresses(core::InterfaceId id, InterfaceInfo& info) const;
+
+  // manager_autoconf.cc
+  /// A prefix that is on the link though no address of ours is in it.
+  struct OnLinkPrefix {
+    core::InterfaceId interface;
+    proto::IpPrefix prefix;
+    proto::NextHopId next_hop;
+  };
+  struct Redirect {
+    core::InterfaceId interface;
+    std::uint64_t until_us;
+  };
+  using RouterKey = std::pair<core::InterfaceId, core::IpAddress>;  ///< scoped
+  [[nodiscard]] bool is_autoconf(core::InterfaceId id) const;
+  void update_discovery(core::InterfaceId id);
+  void leave_routers(core::InterfaceId id);
+  bool solicit_routers(core::InterfaceId id);
+  void router_advertised(const core::Event& e);
+  void prefix_advertised(const core::Event& e);
+  [[nodiscard]] static std::string bad_prefix(const core::IpAddress& prefix);
+  void expire_addresses();
+  void follow_routers();
+  void choose_default_router();
+  void watch_routers();
+  void redirected(const core::Event& e);
+  void remove_redirect(const core::IpAddress& destination);
+  void expire_redirects();
+
+  // manager_rtadv.cc
+  [[nodiscard]] bool advertises(core::InterfaceId id) const;
+  void update_advertiser(core::InterfaceId id);
+  [[nodiscard]] std::vector<proto::nd::PrefixInformation> prefixes_to_tell(core::InterfaceId id,
+                                                                           bool last) const;
+  bool send_router_advertisement(core::InterfaceId id, bool last);
+  void stop_advertising(core::InterfaceId id);
 
   // manager_membership.cc
   core::Expected<> update_memberships(core::InterfaceId id);
@@ -294,6 +333,15 @@ struct Manager::Impl {
   bool addresses_changed = false;                        ///< by time or by others: to be published
   proto::AddressDetection detection;
   proto::GroupMembership memberships;
+  proto::RouterDiscovery discovery;
+  proto::RouterAdvertiser advertiser;
+  std::vector<OnLinkPrefix> on_link_prefixes;
+  std::optional<RouterKey> default_router;
+  std::set<RouterKey> unreachable_routers;
+  std::map<core::IpAddress, Redirect> redirects;  ///< by destination, scoped
+  std::uint8_t advertised_hop_limit = 0;          ///< 0: no router has said
+  std::uint64_t next_life_us = 0, next_router_look_us = 0;
+  bool routers_changed = false;
   struct LoadBase {
     std::uint64_t busy = 0, idle = 0, sleep = 0;
   };

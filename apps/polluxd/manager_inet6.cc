@@ -41,6 +41,11 @@ void add_inet6_sysctls(core::Sysctl& s) {
          "ARP probes before an IPv4 address is used (RFC 5227), which takes 3 seconds and more; 0: "
          "used at once, announced and defended all the same",
          0, 10, 0});
+  s.add({"net.inet6.ip6.accept_rtadv",
+         "addresses and routes as routers say, on every interface, unless forwarding (0 or 1)", 0,
+         1, 0});
+  s.add({"net.inet6.icmp6.rediraccept", "follow redirects of routers, where we are none (0 or 1)",
+         0, 1, 0});
   const proto::NeighborTable::DiscoveryTimers t;
   s.add({"net.inet6.icmp6.nd6_delay", "seconds for which a stale neighbour is used unasked", 1, 60,
          t.delay_s});
@@ -72,19 +77,22 @@ bool Manager::Impl::speaks_inet6(core::InterfaceId id) const {
   if (!has_neighbors(id)) return false;
   if (sysctl.value("net.inet6.ip6.auto_linklocal") == kAlwaysLinkLocal) return true;
   const ManagedInterface& i = managed[id];
+  if (is_autoconf(id) || i.spec.rtadv.enabled) return true;
   for (std::size_t n = 0; n < i.addresses.size(); ++n)
     if (!i.addresses[n].is_ip4() && i.lives[n].origin != AddressOrigin::LinkLocal) return true;
   return false;
 }
 
-/// RFC 4861 section 6.2.2: IsRouter of the interface.
+/// RFC 4861 section 6.2.2: IsRouter of the interface. One that listens to routers is a host's.
 bool Manager::Impl::is_router(core::InterfaceId id) const {
-  return sysctl.value("net.inet6.ip6.forwarding") != 0 && speaks_inet6(id);
+  return sysctl.value("net.inet6.ip6.forwarding") != 0 && speaks_inet6(id) && !is_autoconf(id);
 }
 
 /// What follows by itself from an interface's addresses, its MAC and sysctl: its link-local
-/// address, and the groups that it listens to. For publish() to show.
+/// address, the groups that it listens to, and its part as a host or a router. For publish() to
+/// show.
 void Manager::Impl::update_inet6(core::InterfaceId id) {
+  update_discovery(id);
   const ManagedInterface& i = managed[id];
   const bool wanted =
       speaks_inet6(id) && sysctl.value("net.inet6.ip6.auto_linklocal") != kNeverLinkLocal;
@@ -103,6 +111,7 @@ void Manager::Impl::update_inet6(core::InterfaceId id) {
       core::log::warning("{}: no link-local address: {}", name_of(id), added.error().context);
   if (auto joined = update_memberships(id); !joined)
     core::log::warning("{}: {}", name_of(id), joined.error().context);
+  update_advertiser(id);
 }
 
 /// The interface has come up, or its link has: it may be another link, where others have our
@@ -111,6 +120,7 @@ void Manager::Impl::link_is_up(core::InterfaceId id) {
   for (std::size_t n = 0; n < managed[id].addresses.size(); ++n) detect(id, n);
   update_inet6(id);
   memberships.link_up(id, now_us);
+  if (discovery.running(id)) discovery.start(id, now_us);
   publish();
   link_changed(id);
 }
@@ -156,20 +166,32 @@ IpAddress Manager::Impl::choose_source(core::InterfaceId id, const IpAddress& ds
 }
 
 void Manager::Impl::handle_discovery(const core::Event& e) {
-  const bool on_link = subnet_of(e.interface, e.address).has_value();
+  const bool link = on_link(e.interface, e.address);
+  core::Event seen = e;
+  seen.may_create = true;
   switch (e.kind) {
     case core::EventKind::NeighborAdvertised:
-      if (on_link) neighbors.advertised(e, now_us);
+      if (link || neighbors.state(e.interface, e.address)) neighbors.advertised(e, now_us);
       return;
-    case core::EventKind::RouterSolicited: {
-      core::Event seen = e;
-      seen.may_create = true;
-      if (on_link) neighbors.seen(seen, now_us, /*is_router=*/false);
-      return;
-    }
+    case core::EventKind::RouterSolicited:
+      if (link) neighbors.seen(seen, now_us, /*is_router=*/false);
+      return advertiser.solicited(e.interface, now_us);
+    case core::EventKind::RouterAdvertised:
+      if (link) neighbors.seen(seen, now_us, /*is_router=*/true);
+      return router_advertised(e);
+    case core::EventKind::PrefixAdvertised: return prefix_advertised(e);
+    case core::EventKind::Redirected: return redirected(e);
     case core::EventKind::ListenerQueried: return listener_queried(e);
     default: return;
   }
+}
+
+/// Whether hosts with that address are on the link (RFC 4861 section 2.1).
+bool Manager::Impl::on_link(core::InterfaceId id, const IpAddress& address) const {
+  if (subnet_of(id, address)) return true;
+  return std::ranges::any_of(on_link_prefixes, [&](const OnLinkPrefix& p) {
+    return p.interface == id && p.prefix.contains(address);
+  });
 }
 
 /// A message of ours to one host or to a group.

@@ -165,6 +165,8 @@ void Manager::Impl::destroy(core::InterfaceId id) {
 /// its device, when no worker can be in it any more. A tunnel whose endpoint goes stays, and works
 /// again once some interface has the address.
 void Manager::Impl::remove_interface(core::InterfaceId id) {
+  stop_advertising(id);
+  leave_routers(id);
   leave_interface(id);
   remove_stranded_routes(id, /*all=*/true);
   while (!managed[id].addresses.empty()) remove_address(id, managed[id].addresses.size() - 1);
@@ -201,6 +203,7 @@ core::Expected<> Manager::set_up(const std::string& name, bool up) {
   managed.spec.up = up;
   if (managed.admin_up == up) return core::Done{};
   managed.admin_up = up;
+  if (!up) m.stop_advertising(*id);
   i.up = up && !m.is_absent(*id);
   m.publish();
   core::log::info("{}: {}", name, up ? "up" : "down");

@@ -15,6 +15,7 @@
 #include "proto/icmp4_input.hh"
 #include "proto/icmp6_error.hh"
 #include "proto/icmp6_input.hh"
+#include "proto/igmp_input.hh"
 #include "proto/ip4_forward.hh"
 #include "proto/ip4_input.hh"
 #include "proto/ip4_local.hh"
@@ -146,6 +147,7 @@ void ip4_path(Shard& s, const StackConfig& config, const core::Interface& in,
   proto::ip4_lookup(w, s.ip, config.ip4, Ip4Arrival{}, checked, routed);
   ip4_local_path(s, config, routed, local);
   w.drop_all(local.esp, DropReason::EspNested);
+  proto::igmp_input(w, in, routed.broadcast);
   proto::ip4_broadcast(w, routed.broadcast);
 
   Burst own;  // packets that we say

@@ -14,6 +14,28 @@
 /// What the configuration file, the command line and the API ask the manager for: plain values,
 /// syntax checked, meaning not yet.
 namespace polluxd {
+/// A prefix of which a router tells the hosts of its link (RFC 4861 section 4.6.2).
+struct AdvertisedPrefixSpec {
+  proto::IpPrefix prefix{};
+  std::uint32_t valid_s = 2'592'000, preferred_s = 604'800;  ///< 0xffffffff: for ever
+  bool on_link = true, autonomous = true;
+  friend bool operator==(const AdvertisedPrefixSpec&, const AdvertisedPrefixSpec&) = default;
+};
+
+/// What a router says of itself and of its link (RFC 4861 section 6.2.1).
+struct RtadvSpec {
+  static constexpr std::size_t kMaxPrefixes = 16;
+  bool enabled = false;
+  std::uint32_t interval_s = 600;   ///< MaxRtrAdvInterval
+  std::uint32_t lifetime_s = 1800;  ///< 0: no default router
+  bool managed = false, other = false;
+  std::uint32_t mtu = 0;                            ///< 0: not said
+  std::uint32_t hop_limit = 64;                     ///< 0: not said
+  std::uint32_t reachable_ms = 0, retrans_ms = 0;   ///< 0: not said
+  std::vector<AdvertisedPrefixSpec> prefixes = {};  ///< none: those of our addresses there
+  friend bool operator==(const RtadvSpec&, const RtadvSpec&) = default;
+};
+
 struct InterfaceSpec {
   std::string driver;  ///< unique part of a driver's name, or a path
   std::vector<std::pair<std::string, std::string>> options;  ///< without name=
@@ -23,6 +45,8 @@ struct InterfaceSpec {
   bool up = true;
   bool promiscuous = false;
   bool software_rss = true;  ///< where the device has fewer queues than there are workers
+  bool autoconf = false;     ///< IPv6 addresses and routes as routers of the link say (RFC 4862)
+  RtadvSpec rtadv = {};
 };
 
 /// One of several ways that share a route's flows.
