@@ -47,6 +47,10 @@ std::string show(const Json& interfaces, bool groups) {
     if (const auto vlan = i.find("vlan"); vlan != i.end())
       out += fmt::format("\tvlan: {} vlanproto: {} parent: {}\n", text_of(*vlan, "id"),
                          text_of(*vlan, "protocol"), text_of(*vlan, "parent"));
+    if (const std::string vrf = i.value("vrf", "default"); vrf != "default")
+      out += fmt::format("\tvrf: {}\n", vrf);
+    if (const std::string urpf = i.value("urpf", "off"); urpf != "off")
+      out += fmt::format("\turpf: {}\n", urpf);
     out += fmt::format("\tdriver {} device {}", text_of(i, "driver"), text_of(i, "device"));
     if (i.value("kind", "") == "ethernet")
       out += fmt::format(" queues {} rx {} tx", count_of(i, "rx_queues"), count_of(i, "tx_queues"));
@@ -110,6 +114,8 @@ bool read_setting(const std::string& word, Reader& words, Json& set) {
     set["promiscuous"] = *promiscuous;
   } else if (const auto rss = switched(word, "rss")) {
     set["software_rss"] = *rss;
+  } else if (word == "vrf" || word == "urpf") {
+    set[word] = words.value(word);
   } else if (const auto autoconf = switched(word, "autoconf")) {
     set["autoconf"] = *autoconf;
   } else {
@@ -146,9 +152,10 @@ Plan create(const std::string& name, Reader words) {
     } else if (const auto equals = word.find('='); equals != std::string::npos && equals != 0) {
       options[word.substr(0, equals)] = word.substr(equals + 1);
     } else {
-      bad_word(word,
-               "vlan ID, vlandev IF, vlanproto 802.1Q|802.1ad, OPTION=VALUE of the driver, inet "
-               "ADDRESS/LENGTH, up, down, mtu N, [-]promisc or [-]rss");
+      bad_word(
+          word,
+          "vlan ID, vlandev IF, vlanproto 802.1Q|802.1ad, OPTION=VALUE of the driver, inet "
+          "ADDRESS/LENGTH, vrf NAME, urpf strict|loose|off, up, down, mtu N, [-]promisc or [-]rss");
     }
   }
   const std::string type = name.substr(0, name.find_last_not_of("0123456789") + 1);
@@ -185,10 +192,12 @@ Plan change(const std::string& name, Reader words) {
         words.skip({"alias"});
       plan.calls.push_back(std::move(call));
     } else {
-      bad_word(word,
-               "inet|inet6 ADDRESS/LENGTH [alias|delete|-alias], inet6 [-]autoconf, [-]rtadv, "
-               "join GROUP, leave GROUP, up, down, mtu N, [-]promisc, [-]rss, name NEW, create or "
-               "destroy");
+      bad_word(
+          word,
+          "inet|inet6 ADDRESS/LENGTH [alias|delete|-alias], inet6 [-]autoconf, [-]rtadv, "
+          "join GROUP, leave GROUP, vrf NAME, urpf strict|loose|off, up, down, mtu N, [-]promisc, "
+          "[-]rss, name NEW, create or "
+          "destroy");
     }
   }
   if (set.size() > 1) plan.calls.push_back({"interface.set", std::move(set)});

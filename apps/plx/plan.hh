@@ -49,7 +49,9 @@ Plan mount(const std::string& type, const Words& options, const std::string& dri
 Plan driver(const Words& words);
 Plan nicinfo(const Words& words);
 Plan worker(const Words& words);
-Plan route(const Words& words, bool all);
+/// @param vrf  whose routes; empty: the default one's.
+Plan route(Words words, bool all, std::string vrf = {});
+Plan vrf(const Words& words);
 Plan arp(const Words& words);
 /// What of Neighbour Discovery `plx ndp` is asked for.
 struct NdpQuery {

@@ -117,7 +117,18 @@ Plan add_route(Words words) {
 }
 }  // namespace
 
-Plan route(const Words& words, bool all) {
+namespace {
+/// Takes "vrf NAME" out of the words. @return "": there was none.
+std::string take_vrf(Words& words) {
+  const auto at = std::ranges::find(words, "vrf");
+  if (at == words.end()) return {};
+  if (at + 1 == words.end()) throw UsageError{"route: vrf: expected a name behind it"};
+  const std::string name = *(at + 1);
+  words.erase(at, at + 2);
+  return name;
+}
+
+Plan route_in_default(const Words& words, bool all) {
   const std::string verb = words.empty() ? "show" : words[0];
   if (verb == "show" && words.size() <= 1)
     return Plan{"route.list", Json::object(), all ? show_all : show};
@@ -128,7 +139,16 @@ Plan route(const Words& words, bool all) {
     return Plan{"route.delete", {{"prefix", words[1]}}};
   if (verb == "get" && words.size() == 2)
     return Plan{"route.get", {{"destination", words[1]}}, show_answer};
-  throw UsageError{"route: expected show, add PREFIX ..., del PREFIX or get ADDRESS"};
+  throw UsageError{"route: expected show, add PREFIX ..., del PREFIX, get ADDRESS or load FILE"};
+}
+}  // namespace
+
+Plan route(Words words, bool all, std::string vrf) {
+  if (const std::string named = take_vrf(words); !named.empty()) vrf = named;
+  Plan plan = route_in_default(words, all);
+  for (Call& call : plan.calls)
+    if (!vrf.empty()) call.params["vrf"] = vrf;
+  return plan;
 }
 
 namespace {
