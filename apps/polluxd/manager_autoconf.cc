@@ -111,7 +111,7 @@ void Manager::Impl::router_advertised(const core::Event& e) {
   }
   if (e.ttl != 0 && advertised_hop_limit != e.ttl) {
     advertised_hop_limit = e.ttl;
-    addresses_changed = true;
+    changed_links.insert(e.interface);
   }
 }
 
@@ -145,7 +145,7 @@ void Manager::Impl::prefix_advertised(const core::Event& e) {
   core::log::info("{}: {} from {}", name_of(id), proto::to_string(address),
                   proto::to_string(proto::unscoped(e.address)));
   tell(ManagerEvent::Kind::AddressAdded, name_of(id), proto::to_string(address));
-  addresses_changed = true;
+  changed_links.insert(id);
 }
 
 /// Why no address is made of a prefix; empty: one can be.
@@ -168,10 +168,10 @@ void Manager::Impl::expire_addresses() {
         const std::string gone = proto::to_string(managed[id].addresses[n]);
         remove_address(id, n);
         tell(ManagerEvent::Kind::AddressDeleted, name_of(id), gone);
-        addresses_changed = true;
+        changed_links.insert(id);
       } else if (life.usable() && old != (life.state == AddressState::Deprecated)) {
         set_address_state(id, n, old ? AddressState::Deprecated : AddressState::Preferred);
-        addresses_changed = true;
+        changed_links.insert(id);
       }
     }
 }

@@ -57,7 +57,7 @@ void Manager::Impl::address_unique(core::InterfaceId id, const core::IpAddress& 
   set_address_state(id, *index, old ? AddressState::Deprecated : AddressState::Preferred);
   if (!has_neighbors(id)) return;
   announce(id, address);
-  addresses_changed = true;
+  changed_links.insert(id);
 }
 
 /// Another host has one of our addresses, or is about to take it.
@@ -71,7 +71,7 @@ void Manager::Impl::address_conflict(const core::Event& e) {
                                        proto::to_string(address), proto::to_string(e.mac));
   if (detection.conflict(id, address)) {
     set_address_state(id, *index, AddressState::Duplicated);
-    addresses_changed = true;
+    changed_links.insert(id);
     core::log::warning("{}: duplicated, not used", text);
     tell(ManagerEvent::Kind::AddressDuplicated, name_of(id),
          proto::to_string(managed[id].addresses[*index]));
@@ -114,11 +114,10 @@ void Manager::Impl::run_addresses() {
   expire_redirects();
   watch_routers();
   if (std::exchange(routers_changed, false)) follow_routers();
-  if (!std::exchange(addresses_changed, false)) return;
-  for (core::InterfaceId id = 0; id < managed.size(); ++id)
-    if (has_neighbors(id)) (void)update_memberships(id);
+  if (changed_links.empty()) return;
+  const auto changed = std::exchange(changed_links, {});
+  for (const core::InterfaceId id : changed) (void)update_memberships(id);
   publish();
-  for (core::InterfaceId id = 0; id < managed.size(); ++id)
-    if (has_neighbors(id)) link_changed(id);
+  for (const core::InterfaceId id : changed) link_changed(id);
 }
 }  // namespace polluxd

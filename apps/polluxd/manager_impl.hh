@@ -330,7 +330,7 @@ struct Manager::Impl {
   std::uint16_t ping_id = 0, ping_sequence = 0;
   std::uint64_t now_us = 0;
   std::map<core::IpAddress, std::uint64_t> defended_us;  ///< address conflicts, by address
-  bool addresses_changed = false;                        ///< by time or by others: to be published
+  std::set<core::InterfaceId> changed_links;             ///< by time or by others: to be published
   proto::AddressDetection detection;
   proto::GroupMembership memberships;
   proto::RouterDiscovery discovery;

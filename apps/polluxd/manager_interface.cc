@@ -173,6 +173,7 @@ void Manager::Impl::remove_interface(core::InterfaceId id) {
   managed[id].asked_groups.clear();
   (void)update_memberships(id);
   memberships.forget(id);
+  changed_links.erase(id);
   neighbors.remove_unless(id, [](const auto&) { return false; });
   std::erase_if(announcements, [&](const Announcement& a) { return a.interface == id; });
   std::erase_if(pins, [&](const Pin& p) { return p.queue.interface == id; });

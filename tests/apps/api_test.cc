@@ -79,6 +79,39 @@ TEST_F(ApiOf, InterfaceAddresses) {
             (Json{{"code", "NotFound"}}));
 }
 
+TEST_F(ApiOf, Inet6OfAnInterface) {
+  good("interface.address.add", {{"name", "lan0"}, {"address", "2001:db8::1/64"}});
+  const Json lan = good("interface.list")[0];
+  EXPECT_EQ(lan["addresses"], (Json{"10.0.0.1/24", "2001:db8::1/64"}));
+  ASSERT_EQ(lan["address_states"].size(), 3u);
+  EXPECT_EQ(lan["address_states"][1]["state"], "tentative");
+  EXPECT_EQ(lan["address_states"][2]["origin"], "link-local");
+  EXPECT_EQ(lan["address_states"][0]["valid_s"], nullptr);
+  good("group.join", {{"name", "lan0"}, {"group", "ff05::7"}});
+  const Json groups = good("interface.list")[0]["groups"];
+  EXPECT_NE(std::find(groups.begin(), groups.end(), "ff05::7"), groups.end());
+  EXPECT_EQ(bad("group.leave", {{"name", "lan0"}, {"group", "ff05::8"}})["data"]["code"],
+            "NotFound");
+  good("neighbor.add",
+       {{"interface", "lan0"}, {"address", "fe80::7"}, {"mac", "02:00:00:00:00:07"}});
+  const Json neighbors = good("neighbor.list");
+  ASSERT_EQ(neighbors.size(), 1u);
+  EXPECT_EQ(neighbors[0]["address"], "fe80::7");
+  EXPECT_EQ(neighbors[0]["expires_ms"], nullptr);
+  good("neighbor.delete", {{"interface", "lan0"}, {"address", "fe80::7"}});
+}
+
+TEST_F(ApiOf, RoutersAndPrefixes) {
+  good("interface.rtadv.set", {{"name", "lan0"}, {"interval", 60}});
+  EXPECT_EQ(good("interface.list")[0]["rtadv"], true);
+  EXPECT_EQ(bad("interface.rtadv.set", {{"name", "lan0"}, {"lifetime", 1}})["data"]["code"],
+            "Invalid");
+  good("interface.set", {{"name", "lan0"}, {"autoconf", true}});
+  EXPECT_EQ(good("interface.list")[0]["autoconf"], true);
+  EXPECT_EQ(good("router.list"), Json::array());
+  EXPECT_EQ(good("prefix.list"), Json::array());
+}
+
 TEST_F(ApiOf, InterfaceSetUpAndDown) {
   good("interface.set", {{"name", "lan0"}, {"up", false}});
   EXPECT_EQ(good("interface.list")[0]["up"], false);

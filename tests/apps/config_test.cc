@@ -5,6 +5,7 @@
 #include <sstream>
 
 #include "apps/polluxd/config_file.hh"
+#include "apps/polluxd/config_save.hh"
 #include "tests/apps/temporary_folder.hh"
 
 namespace {
@@ -34,6 +35,45 @@ TEST_F(ConfigFile, GivesDefaultsForNothing) {
   EXPECT_EQ(config.limits.mbufs, polluxd::Limits{}.mbufs);
   EXPECT_EQ(config.socket_directory, "/run/pollux");
   EXPECT_TRUE(config.interfaces.empty());
+}
+
+TEST_F(ConfigFile, ReadsAndWritesAutoconfAndRtadv) {
+  const std::string text = R"([[interface]]
+driver = "af_packet"
+name = "lan0"
+autoconf = true
+options = {"iface" = "lan"}
+
+[interface.rtadv]
+enabled = false
+interval = 60
+lifetime = 90
+managed = true
+mtu = 1400
+
+[[interface.rtadv.prefix]]
+prefix = "2001:db8:1::/64"
+valid = 100
+preferred = 50
+autonomous = false
+)";
+  const Config config = good(text);
+  ASSERT_EQ(config.interfaces.size(), 1u);
+  EXPECT_TRUE(config.interfaces[0].autoconf);
+  polluxd::RtadvSpec wanted;
+  wanted.interval_s = 60;
+  wanted.lifetime_s = 90;
+  wanted.managed = true;
+  wanted.mtu = 1400;
+  wanted.prefixes = {{.prefix = {*proto::parse_ip6("2001:db8:1::"), 64},
+                      .valid_s = 100,
+                      .preferred_s = 50,
+                      .autonomous = false}};
+  EXPECT_EQ(config.interfaces[0].rtadv, wanted);
+  EXPECT_EQ(polluxd::to_toml(config), text);
+  const Config plain = good("[[interface]]\ndriver = \"x\"\n[interface.rtadv]\ninterval = 30\n");
+  EXPECT_TRUE(plain.interfaces[0].rtadv.enabled) << "the table is enough";
+  EXPECT_EQ(plain.interfaces[0].rtadv.lifetime_s, 90u) << "three intervals";
 }
 
 TEST_F(ConfigFile, ReadsTheProcessTables) {
