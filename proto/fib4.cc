@@ -10,9 +10,8 @@ namespace {
 /// Prefixes beyond the limit that are there for the time of one change only.
 constexpr std::uint32_t kSpare = 4;
 
-/// Whether `p` goes to the end of the address space and longer prefixes lie in it.
-bool reaches_end_over_others(rte_rib* rib, Ip4Prefix p) noexcept {
-  if (p.broadcast() != ~std::uint32_t{0}) return false;
+/// Whether longer prefixes lie in `p`.
+bool lies_over_others(rte_rib* rib, Ip4Prefix p) noexcept {
   const auto next = [&](rte_rib_node* last) {
     return rte_rib_get_nxt(rib, p.address, p.length, last, RTE_RIB_GET_NXT_COVER);
   };
@@ -21,6 +20,10 @@ bool reaches_end_over_others(rte_rib* rib, Ip4Prefix p) noexcept {
   if (first != nullptr && rte_rib_get_depth(first, &length) == 0 && length == p.length)
     first = next(first);
   return first != nullptr;
+}
+/// Whether `p` goes to the end of the address space and longer prefixes lie in it.
+bool reaches_end_over_others(rte_rib* rib, Ip4Prefix p) noexcept {
+  return p.broadcast() == ~std::uint32_t{0} && lies_over_others(rib, p);
 }
 }  // namespace
 
@@ -139,6 +142,8 @@ void Fib4::remove(Ip4Prefix prefix) {
   const Ip4Prefix p = prefix.network();
   wait_for_freed_groups();
   rte_rib* const rib = rte_fib_get_rib(fib_.get());
+  // Groups are those of prefixes longer than 24: without one there is none to be freed.
+  const bool frees = p.length > 24 || lies_over_others(rib, p);
   if (reaches_end_over_others(rib, p)) {
     const rte_rib_node* const parent =
         rte_rib_lookup_parent(rte_rib_lookup_exact(rib, p.address, p.length));
@@ -150,7 +155,7 @@ void Fib4::remove(Ip4Prefix prefix) {
   } else if (rte_fib_delete(fib_.get(), p.address, p.length) == 0) {
     --used_;
   }
-  may_have_freed_ = true;
+  may_have_freed_ |= frees;
 }
 
 // rte_fib gives a group of 256 entries back at once and may hand it to the next prefix, while a

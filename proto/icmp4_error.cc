@@ -13,9 +13,14 @@ constexpr std::size_t kOuterLen = Ip4View::kMinHeaderLen + Icmp4View::kHeaderLen
 constexpr std::size_t kMaxErrorLen = 576;        // RFC 1812 section 4.3.2.3
 constexpr std::uint8_t kInternetControl = 0xc0;  // precedence 6, RFC 1812 section 4.3.2.5
 
+/// Whether an address may be that of one host: not 0/8, nor a group, nor reserved.
+bool is_host(std::uint32_t a) noexcept {
+  return a >> 24 != 0 && a < 0xe0000000;
+}
+
 /// Whether RFC 1122 section 3.2.2 allows an error about this packet.
 bool may_tell(const Ip4View& ip) noexcept {
-  if (ip.fragment_offset() != 0) return false;
+  if (ip.fragment_offset() != 0 || !is_host(ip.src()) || ip.dst() >= 0xe0000000) return false;
   if (ip.protocol() != kProtocolIcmp) return true;
   const auto icmp = Icmp4View::parse(ip.payload());
   return icmp && !icmp->is_error();
@@ -30,8 +35,12 @@ rte_mbuf* make_error(core::Worker& w, IpShard& shard, const Ip4Config& config, c
   core::grow_back(*m, static_cast<std::uint16_t>(kOuterLen + quoted));
   const MutBytes packet = core::front_bytes_mut(*m);
   copy(original.first(quoted), packet.subspan(kOuterLen));
-  emit(Icmp4Fields{.type = cause.type, .code = cause.code, .word2 = cause.mtu},
-       packet.subspan(Ip4View::kMinHeaderLen));
+  Icmp4Fields fields{.type = cause.type, .code = cause.code};
+  if (cause.type == Icmp4View::kParameterProblem)
+    fields.word1 = static_cast<std::uint16_t>(cause.mtu << 8);
+  else
+    fields.word2 = cause.mtu;
+  emit(fields, packet.subspan(Ip4View::kMinHeaderLen));
   emit(Ip4Fields{.tos = kInternetControl,
                  .id = shard.ip_id++,
                  .ttl = config.sysctl.ttl,

@@ -9,7 +9,8 @@ namespace proto {
 struct Icmp4Cause {
   core::DropReason reason;
   std::uint8_t type, code;  ///< RFC 792
-  std::uint16_t mtu;        ///< of the next hop, with "fragmentation needed" (RFC 1191)
+  std::uint16_t mtu;        ///< of the next hop, with "fragmentation needed" (RFC 1191); the
+                            ///< byte that is wrong, with "parameter problem"
 };
 
 /// Drops packets and tells their sources why (RFC 792, RFC 1812 section 4.3.2): as much of the

@@ -30,16 +30,17 @@ bool may_tell(const Ip6View& ip, const Ip6Cause& cause) noexcept {
 
 /// The address of ours that the packet was for, or :: (RFC 4443 section 2.2).
 core::IpAddress source_for(const Ip6Config& config, const Ip6View& ip,
-                           core::InterfaceId link) noexcept {
+                           const Ip6Arrival& arrival) noexcept {
   const core::IpAddress dst = ip.dst();
   if (is_ip6_multicast(dst)) return {};
-  const NextHop& hop = (*config.next_hops)[config.fib->lookup(scoped(dst, link))];
+  const NextHop& hop =
+      (*config.next_hops)[config.lookup(arrival.vrf, scoped(dst, arrival.interface))];
   const bool ours = hop.kind.load(std::memory_order_acquire) == NextHopKind::Local;
   return ours ? dst : core::IpAddress{};
 }
 
 /// The error about `m`, or null where no buffer is free.
-rte_mbuf* make_error(core::Worker& w, const Ip6Config& config, core::InterfaceId link,
+rte_mbuf* make_error(core::Worker& w, const Ip6Config& config, const Ip6Arrival& arrival,
                      const rte_mbuf& original, const Ip6View& ip, const Ip6Cause& cause) noexcept {
   rte_mbuf* m = w.pool != nullptr ? rte_pktmbuf_alloc(w.pool) : nullptr;
   if (m == nullptr) return nullptr;
@@ -50,7 +51,7 @@ rte_mbuf* make_error(core::Worker& w, const Ip6Config& config, core::InterfaceId
   (void)core::copy_bytes(original, 0, packet.subspan(kOuterLen));
   const Ip6Fields fields{.next_header = kProtocolIcmp6,
                          .hop_limit = config.sysctl.hop_limit,
-                         .src = source_for(config, ip, link),
+                         .src = source_for(config, ip, arrival),
                          .dst = ip.src()};
   const MutBytes message = packet.subspan(Ip6View::kHeaderLen);
   emit(fields, packet);
@@ -60,8 +61,9 @@ rte_mbuf* make_error(core::Worker& w, const Ip6Config& config, core::InterfaceId
 }
 }  // namespace
 
-void icmp6_error(core::Worker& w, IpShard& shard, const Ip6Config& config, core::InterfaceId link,
-                 core::NotedBurst<Ip6Cause>& in, ScopedBurst& out) noexcept {
+void icmp6_error(core::Worker& w, IpShard& shard, const Ip6Config& config,
+                 const Ip6Arrival& arrival, core::NotedBurst<Ip6Cause>& in,
+                 ScopedBurst& out) noexcept {
   if (in.empty()) return;
   w.enter(core::Stage::Icmp6Error, in.packets());
   const auto packets = in.take();
@@ -71,9 +73,9 @@ void icmp6_error(core::Worker& w, IpShard& shard, const Ip6Config& config, core:
     const auto ip = Ip6View::parse(core::front_bytes(*m), m->pkt_len);
     if (ip && may_tell(*ip, cause) &&
         shard.icmp6_errors.take(w.now_us, config.sysctl.icmp_errors_per_s)) {
-      if (rte_mbuf* error = make_error(w, config, link, *m, *ip, cause)) {
+      if (rte_mbuf* error = make_error(w, config, arrival, *m, *ip, cause)) {
         w.originated.add(1);
-        out.push(error, scoped(ip->src(), link));
+        out.push(error, scoped(ip->src(), arrival.interface));
       }
     }
     w.drop(m, cause.reason);

@@ -51,17 +51,6 @@ bool checksum_right(const rte_mbuf& m, const Message& msg) noexcept {
   return msg.icmp.verify_checksum(pseudo);
 }
 
-core::Event reply_seen(const rte_mbuf& m, const Message& msg, std::uint64_t now_us) noexcept {
-  return {.kind = core::EventKind::EchoReply,
-          .ttl = msg.ip.hop_limit(),
-          .interface = msg.link,
-          .address = scoped(msg.ip.src(), msg.link),
-          .id = msg.icmp.id(),
-          .sequence = msg.icmp.sequence(),
-          .length = static_cast<std::uint16_t>(m.pkt_len - msg.upper.at - Icmp6View::kHeaderLen),
-          .at_us = now_us};
-}
-
 /// A message whose checksum is right.
 void take(core::Worker& w, const Ip6Config& config, rte_mbuf* m, const Message& msg,
           const Icmp6InputNext& next) noexcept {
@@ -72,16 +61,11 @@ void take(core::Worker& w, const Ip6Config& config, rte_mbuf* m, const Message& 
     if (asker == core::IpAddress{}) return w.drop(m, DropReason::Ip6BadSource);
     make_reply(*m, msg, config.sysctl.hop_limit);
     next.own.push(m, scoped(asker, msg.link));
-  } else if (type == Icmp6View::kEchoReply) {
-    w.post(reply_seen(*m, msg, w.now_us));
-    w.consume(m);
   } else if (msg.icmp.is_discovery()) {
     if (msg.upper.fragmented) return w.drop(m, DropReason::NdFragmented);
     next.nd.push(m);
-  } else if (msg.icmp.is_error()) {
-    w.consume(m);
   } else {
-    w.drop(m, DropReason::Icmp6UnknownType);
+    next.raw.push(m, msg.upper);
   }
 }
 }  // namespace

@@ -14,13 +14,16 @@ struct Lookup {
   Leads to;
 };
 
-void to_broadcast(core::Worker& w, const Ip4Arrival& arrival, const Lookup& l,
-                  Ip4LookupNext& next) noexcept {
+void to_broadcast(core::Worker& w, const Ip4Config& config, const Ip4Arrival& arrival,
+                  const Lookup& l, Ip4LookupNext& next) noexcept {
   // 255.255.255.255 belongs to every link, a subnet's broadcast address to its own (RFC 2644).
   const bool ours =
       l.to.hop->interface == core::kNoInterface || l.to.hop->interface == arrival.interface;
   if (ours && arrival.interface != core::kNoInterface)
     next.broadcast.push(l.m);
+  else if (!ours && config.sysctl.directed_broadcast && config.sysctl.forwarding &&
+           !arrival.link_group)
+    next.forward.push(l.m, l.to.hop);  // its header is to all on that link
   else
     w.drop(l.m, DropReason::Ip4DirectedBroadcast);
 }
@@ -31,7 +34,7 @@ void dispose(core::Worker& w, IpShard& shard, const Ip4Config& config, const Ip4
   using K = NextHopKind;
   constexpr std::uint8_t kUnreachable = Icmp4View::kUnreachable;
   switch (l.to.kind) {
-    case K::Broadcast: return to_broadcast(w, arrival, l, next);
+    case K::Broadcast: return to_broadcast(w, config, arrival, l, next);
     case K::Blackhole: return w.drop(l.m, DropReason::Ip4Blackhole);
     case K::Martian: return w.drop(l.m, DropReason::Ip4Martian);
     case K::Multicast: return w.drop(l.m, DropReason::Ip4Multicast);
@@ -51,7 +54,8 @@ void dispose(core::Worker& w, IpShard& shard, const Ip4Config& config, const Ip4
       return next.refused.push(
           l.m, {DropReason::Ip4NoRoute, kUnreachable, Icmp4View::kNetUnreachable, 0});
     default:
-      return shard.hold.push(w, held(l.m, core::IpAddress{l.dst}, l.to, /*own=*/false, w.now_us));
+      return shard.hold.push(w, held(l.m, core::IpAddress{l.dst}, l.to,
+                                     {.vrf = arrival.vrf, .own = false, .now_us = w.now_us}));
   }
 }
 }  // namespace
@@ -63,11 +67,21 @@ void ip4_lookup(core::Worker& w, IpShard& shard, const Ip4Config& config, Ip4Arr
   std::array<std::uint64_t, core::Burst::kCapacity> hops;
   const auto packets = in.take();
   const std::uint32_t* dst = in.notes();
-  config.fib->lookup(dst, hops.data(), static_cast<unsigned>(packets.size()));
+  config.lookup(arrival.vrf, dst, hops.data(), static_cast<unsigned>(packets.size()));
 
   const bool plain = config.sysctl.forwarding && !arrival.link_group;
   RoutedBurst::Writer forward{next.forward}, tunnel{next.tunnel};
   core::Burst::Writer local{next.local};
+  const auto to_be_resolved = [&](std::size_t i, const Leads& led, const auto& flow) {
+    Ip4Arrival there = arrival;
+    const Leads to = follow_leak(config, there.vrf, dst[i], led, flow);
+    if (to.kind == NextHopKind::Reachable && plain)
+      forward.push(packets[i], to.hop);
+    else if (to.kind == NextHopKind::Local && !arrival.link_group)
+      local.push(packets[i]);
+    else
+      dispose(w, shard, config, there, {packets[i], dst[i], to}, next);
+  };
   for (std::size_t i = 0; i < packets.size(); ++i) {
     const auto flow = [m = packets[i]] { return flow::of_ip4(core::front_bytes(*m)); };
     const auto [hop, kind] = lead(*config.next_hops, *config.groups, hops[i], flow);
@@ -78,7 +92,7 @@ void ip4_lookup(core::Worker& w, IpShard& shard, const Ip4Config& config, Ip4Arr
     else if (kind == NextHopKind::Tunnel && plain)
       tunnel.push(packets[i], hop);
     else
-      dispose(w, shard, config, arrival, {packets[i], dst[i], {hop, kind}}, next);
+      to_be_resolved(i, {hop, kind}, flow);
   }
 }
 }  // namespace proto

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
+#include <algorithm>
 #include <cstdint>
 #include <vector>
 
+#include "proto/compact_fib.hh"
 #include "proto/fib6.hh"
+#include "proto/loopback.hh"
 #include "proto/next_hop.hh"
 #include "proto/next_hop_group.hh"
 #include "proto/wire/ip_address.hh"
@@ -27,11 +30,30 @@ struct Ip6InterfaceAddress {
 /// The IPv6 slice of what the manager publishes. The two tables are changed in place, each under
 /// its own rule; the rest is replaced whole.
 struct Ip6Config {
-  const Fib6* fib = nullptr;  ///< by scoped address (ip6_scope.hh)
+  const Fib6* fib = nullptr;  ///< of VRF 0, the default one; by scoped address (ip6_scope.hh)
+  std::vector<const CompactFib*> vrf_fibs;  ///< by VRF; null where there is none
   const NextHopTable* next_hops = nullptr;
   const NextHopGroups* groups = nullptr;
   std::vector<std::vector<Ip6InterfaceAddress>> addresses;  ///< by InterfaceId
+  std::vector<std::uint16_t> vrfs;                           ///< by InterfaceId
   std::vector<bool> router;  ///< by InterfaceId: it is a router there (RFC 4861 IsRouter)
   Ip6Sysctl sysctl;
+  Loopback loopback;
+
+  /// Worker side: next hops of `n` (at most 64) destinations by the routes of a VRF.
+  void lookup(std::uint16_t vrf, const core::IpAddress* dst, std::uint64_t* next_hop,
+              unsigned n) const noexcept {
+    if (vrf == 0) [[likely]]
+      fib->lookup(dst, next_hop, n);
+    else if (const CompactFib* own = vrf < vrf_fibs.size() ? vrf_fibs[vrf] : nullptr)
+      own->lookup(dst, next_hop, n);
+    else
+      std::fill_n(next_hop, n, NextHopTable::kNoRoute);
+  }
+  [[nodiscard]] NextHopId lookup(std::uint16_t vrf, const core::IpAddress& dst) const noexcept {
+    std::uint64_t next_hop = 0;
+    lookup(vrf, &dst, &next_hop, 1);
+    return static_cast<NextHopId>(next_hop);
+  }
 };
 }  // namespace proto

@@ -56,7 +56,8 @@ void dispose(core::Worker& w, IpShard& shard, const Ip6Config& config, const Ip6
   if (!config.sysctl.forwarding) return w.drop(l.m, DropReason::Ip6NotForwarding);
   if (!may_leave_link(*l.m, l.dst)) return keep_on_link(w, l, next);
   if (must_wait(l.to.kind))
-    return shard.hold.push(w, held(l.m, l.dst, l.to, /*own=*/false, w.now_us));
+    return shard.hold.push(
+        w, held(l.m, l.dst, l.to, {.vrf = arrival.vrf, .own = false, .now_us = w.now_us}));
   switch (l.to.kind) {
     case K::Failed: return refuse(DropReason::NeighborFailed, Icmp6View::kAddressUnreachable);
     case K::Prohibited: return refuse(DropReason::Ip6Prohibited, Icmp6View::kProhibited);
@@ -72,11 +73,21 @@ void ip6_lookup(core::Worker& w, IpShard& shard, const Ip6Config& config, Ip6Arr
   std::array<std::uint64_t, core::Burst::kCapacity> hops;
   const auto packets = in.take();
   const core::IpAddress* dst = in.notes();
-  config.fib->lookup(dst, hops.data(), static_cast<unsigned>(packets.size()));
+  config.lookup(arrival.vrf, dst, hops.data(), static_cast<unsigned>(packets.size()));
 
   const bool plain = config.sysctl.forwarding && !arrival.link_group;
   RoutedBurst::Writer forward{next.forward};
   core::Burst::Writer local{next.local};
+  const auto to_be_resolved = [&](std::size_t i, const Leads& led, const auto& flow) {
+    Ip6Arrival there = arrival;
+    const Leads to = follow_leak(config, there.vrf, dst[i], led, flow);
+    if (to.kind == NextHopKind::Reachable && plain && may_leave_link(*packets[i], dst[i]))
+      forward.push(packets[i], to.hop);
+    else if (to.kind == NextHopKind::Local && !arrival.link_group)
+      local.push(packets[i]);
+    else
+      dispose(w, shard, config, there, {packets[i], dst[i], to}, next);
+  };
   for (std::size_t i = 0; i < packets.size(); ++i) {
     const auto flow = [m = packets[i]] { return flow::of_ip6(core::front_bytes(*m)); };
     const auto [hop, kind] = lead(*config.next_hops, *config.groups, hops[i], flow);
@@ -85,7 +96,7 @@ void ip6_lookup(core::Worker& w, IpShard& shard, const Ip6Config& config, Ip6Arr
     else if (kind == NextHopKind::Local && (!arrival.link_group || is_ip6_multicast(dst[i])))
       local.push(packets[i]);
     else
-      dispose(w, shard, config, arrival, {packets[i], dst[i], {hop, kind}}, next);
+      to_be_resolved(i, {hop, kind}, flow);
   }
 }
 }  // namespace proto

@@ -94,6 +94,29 @@ void NeighborTable::remove_unless(core::InterfaceId interface,
   }
 }
 
+void NeighborTable::leave_routes(core::InterfaceId interface) {
+  for (auto at = entries_.lower_bound({interface, IpAddress{}});
+       at != entries_.end() && at->first.interface == interface; ++at) {
+    if (at->second.host_route)
+      (void)env_.routes(interface).remove(IpPrefix::host(at->first.address), RouteOrigin::Neighbor);
+    at->second.host_route = false;
+  }
+}
+
+core::Expected<> NeighborTable::enter_routes(core::InterfaceId interface) {
+  core::Expected<> done = core::Done{};
+  for (auto at = entries_.lower_bound({interface, IpAddress{}});
+       at != entries_.end() && at->first.interface == interface; ++at) {
+    auto& [key, e] = *at;
+    if (e.host_route) continue;
+    const auto added = env_.routes(interface).add(
+        IpPrefix::host(key.address), RouteOrigin::Neighbor, {e.next_hop, interface, key.address});
+    e.host_route = static_cast<bool>(added);
+    if (!added && added.error().code != core::Errc::Exists) done = added;
+  }
+  return done;
+}
+
 void NeighborTable::refresh_link(core::InterfaceId interface) {
   for (auto at = entries_.lower_bound({interface, IpAddress{}});
        at != entries_.end() && at->first.interface == interface; ++at)
@@ -131,7 +154,8 @@ core::Expected<NeighborTable::Entries::iterator> NeighborTable::create(const Key
                                                      env_.next_hops.capacity())};
   e.next_hop = *id;
   const Route host{e.next_hop, key.interface, key.address};
-  const auto added = env_.routes.add(IpPrefix::host(key.address), RouteOrigin::Neighbor, host);
+  const auto added =
+      env_.routes(key.interface).add(IpPrefix::host(key.address), RouteOrigin::Neighbor, host);
   if (!added && added.error().code != core::Errc::Exists) {
     env_.next_hops.release(e.next_hop);
     return added.error();
@@ -147,7 +171,8 @@ void NeighborTable::erase(Entries::iterator at) {
   set_deadline(key, e, 0);
   e.users = 1;  // out of every list
   settle(key, e);
-  if (e.host_route) (void)env_.routes.remove(IpPrefix::host(key.address), RouteOrigin::Neighbor);
+  if (e.host_route)
+    (void)env_.routes(key.interface).remove(IpPrefix::host(key.address), RouteOrigin::Neighbor);
   env_.next_hops.release(e.next_hop);
   entries_.erase(at);
 }

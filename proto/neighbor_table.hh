@@ -78,7 +78,8 @@ public:
   /// What the table needs from its surroundings.
   struct Env {
     NextHopTable& next_hops;
-    RouteTable& routes;
+    /// The routes of the VRF that an interface is in.
+    std::function<RouteTable&(core::InterfaceId)> routes;
     std::size_t limit;  ///< entries
     /// Fills what a next hop on `interface` to `address` needs of it: MTU, MAC, source.
     std::function<NextHopFields(core::InterfaceId, const IpAddress& address)> link;
@@ -123,6 +124,10 @@ public:
   /// Forgets all entries of `interface` that `keep` does not want. @pre no route uses them.
   void remove_unless(core::InterfaceId interface,
                      const std::function<bool(const IpAddress& address)>& keep);
+  /// The interface goes to another VRF: its host routes leave the table they are in, and come into
+  /// the one that Env::routes then names. @return Full: some have none there.
+  void leave_routes(core::InterfaceId interface);
+  core::Expected<> enter_routes(core::InterfaceId interface);
   /// Rewrites the next hops of an interface whose MTU, MAC or addresses have changed.
   void refresh_link(core::InterfaceId interface);
 

@@ -4,10 +4,12 @@
 #include <map>
 #include <optional>
 #include <string_view>
+#include <variant>
 #include <vector>
 
 #include "core/error.hh"
 #include "core/interface.hh"
+#include "proto/compact_fib.hh"
 #include "proto/fib4.hh"
 #include "proto/fib6.hh"
 #include "proto/next_hop.hh"
@@ -43,11 +45,12 @@ struct RouteInfo {
   std::uint64_t packets = 0, bytes = 0;  ///< sent through its next hop
 };
 
-/// The routing table (RIB) of both families: every route by prefix and origin; the best one of each
-/// prefix is in its family's FIB. Manager thread.
+/// The routing table (RIB) of a VRF, of both families: every route by prefix and origin; the best
+/// one of each prefix is in its family's FIB. Manager thread.
 class RouteTable {
 public:
-  RouteTable(Fib4& fib4, Fib6& fib6) noexcept : fib4_{fib4}, fib6_{fib6} {}
+  RouteTable(Fib4& fib4, Fib6& fib6) noexcept : fib4_{&fib4}, fib6_{&fib6} {}
+  RouteTable(CompactFib& fib4, CompactFib& fib6) noexcept : fib4_{&fib4}, fib6_{&fib6} {}
 
   /// @return Exists (same prefix and origin) | Full.
   core::Expected<> add(const IpPrefix& prefix, RouteOrigin origin, const Route& route);
@@ -64,6 +67,12 @@ public:
   [[nodiscard]] std::optional<Match> lookup(const IpAddress& dst) const;
   /// All routes, by prefix and then origin; IPv4's together.
   [[nodiscard]] std::vector<Match> list() const;
+  /// Calls `f(const IpPrefix&, RouteOrigin, const Route&)` with each, in that order.
+  template <class F>
+  void for_each(F&& f) const {
+    for (const auto& [key, route] : routes_) f(key.prefix, key.origin, route);
+  }
+  [[nodiscard]] std::size_t size() const noexcept { return routes_.size(); }
   /// Changes with every change of a route.
   [[nodiscard]] std::uint64_t version() const noexcept { return version_; }
 
@@ -79,8 +88,8 @@ private:
   core::Expected<> set_fib(const IpPrefix& prefix, NextHopId next_hop);
   void remove_from_fib(const IpPrefix& prefix);
 
-  Fib4& fib4_;
-  Fib6& fib6_;
+  std::variant<Fib4*, CompactFib*> fib4_;
+  std::variant<Fib6*, CompactFib*> fib6_;
   Routes routes_;
   std::uint64_t version_ = 0;
 };

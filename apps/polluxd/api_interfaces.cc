@@ -73,6 +73,8 @@ Json to_json(const InterfaceInfo& i) {
               {"address_states", Json::array()},
               {"groups", Json::array()},
               {"autoconf", i.autoconf},
+              {"vrf", i.vrf},
+              {"urpf", to_string(i.urpf)},
               {"rtadv", i.rtadv},
               {"rx_queues", i.rx_queues},
               {"tx_queues", i.tx_queues}};
@@ -116,6 +118,8 @@ void read_settings(Params& params, InterfaceSpec& spec) {
   spec.promiscuous = params.boolean("promiscuous", false);
   spec.software_rss = params.boolean("software_rss", true);
   spec.autoconf = params.boolean("autoconf", false);
+  spec.vrf = params.text("vrf", "");
+  if (params.has("urpf")) spec.urpf = params.parsed("urpf", parse_urpf);
 }
 
 Json create(Manager& manager, Params& params) {
@@ -168,10 +172,11 @@ Json delete_address(Manager& manager, Params& params) {
 struct Changes {
   std::optional<std::uint16_t> mtu;
   std::optional<bool> promiscuous, software_rss, autoconf, up;
-  std::optional<std::string> name;
+  std::optional<std::string> name, vrf;
+  std::optional<core::Interface::Urpf> urpf;
 
   [[nodiscard]] bool any() const {
-    return mtu || promiscuous || software_rss || autoconf || up || name;
+    return mtu || promiscuous || software_rss || autoconf || up || name || vrf || urpf;
   }
 };
 
@@ -181,6 +186,8 @@ Changes read_changes(Params& params) {
   if (params.has("promiscuous")) c.promiscuous = params.boolean("promiscuous");
   if (params.has("software_rss")) c.software_rss = params.boolean("software_rss");
   if (params.has("autoconf")) c.autoconf = params.boolean("autoconf");
+  if (params.has("vrf")) c.vrf = params.text("vrf");
+  if (params.has("urpf")) c.urpf = params.parsed("urpf", parse_urpf);
   if (params.has("up")) c.up = params.boolean("up");
   if (params.has("new_name")) c.name = params.parsed("new_name", parse_interface_name);
   return c;
@@ -230,13 +237,28 @@ core::Expected<> change(Manager& m, const InterfaceInfo& before, const Changes& 
   return c.up ? m.set_up(name, *c.up) : core::Expected<>{core::Done{}};
 }
 
+/// The same, where a VRF or the check of sources changes as well.
+core::Expected<> change_all(Manager& m, const InterfaceInfo& before, const Changes& c) {
+  if (c.urpf)
+    if (auto set = m.set_urpf(before.name, *c.urpf); !set) return set;
+  core::Expected<> done = c.vrf ? m.set_vrf(before.name, *c.vrf) : core::Expected<>{core::Done{}};
+  if (done) {
+    done = change(m, before, c);
+    if (!done && c.vrf) static_cast<void>(m.set_vrf(before.name, before.vrf));
+  }
+  if (!done && c.urpf) static_cast<void>(m.set_urpf(before.name, before.urpf));
+  return done;
+}
+
 Json set(Manager& manager, Params& params) {
   const std::string name = params.text("name");
   const Changes changes = read_changes(params);
   params.done();
   if (!changes.any())
-    bad_params("nothing to set, expected up, mtu, promiscuous, software_rss, autoconf or new_name");
-  done_or_throw(change(manager, need_interface(manager, name), changes));
+    bad_params(
+        "nothing to set, expected up, mtu, promiscuous, software_rss, autoconf, vrf, urpf or "
+        "new_name");
+  done_or_throw(change_all(manager, need_interface(manager, name), changes));
   return Json::object();
 }
 

@@ -9,6 +9,7 @@
 #include <system_error>
 
 #include "apps/polluxd/config_file_table.hh"
+#include "apps/polluxd/manager.hh"
 #include "apps/polluxd/spec_syntax.hh"
 
 namespace polluxd {
@@ -48,6 +49,9 @@ void read_limits(ConfigTable& root, Limits& limits) {
   table->number("next_hops", limits.next_hops, 16, 1u << 20);
   table->number("next_hop_groups", limits.next_hop_groups, 1, 65535);
   table->number("neighbors", limits.neighbors, 1, 1u << 20);
+  table->number("vrfs", limits.vrfs, 0, 4096);
+  table->number("vrf_routes", limits.vrf_routes, 16, 1u << 24);
+  table->number("vrf_groups", limits.vrf_groups, 1, proto::FibBlocks::kMaxCapacity);
   table->number("tunnels", limits.tunnels, 1, 4096);
   table->number("sas", limits.sas, 1, 65534);
   table->done();
@@ -133,6 +137,25 @@ RtadvSpec read_rtadv(ConfigTable& table) {
   return spec;
 }
 
+/// A VRF's name; empty for the default one.
+std::string read_vrf_name(ConfigTable& table, std::string_view key) {
+  const auto vrf = table.find(key);
+  if (!vrf) return {};
+  std::string name = vrf->parsed(parse_interface_name);
+  return name == kDefaultVrf ? std::string{} : name;
+}
+
+VrfSpec read_vrf(ConfigTable& table) {
+  VrfSpec spec;
+  const ConfigValue name = table.need("name");
+  spec.name = name.text();
+  if (const std::string why = Manager::bad_vrf_name(spec.name); !why.empty())
+    fail_at(name.value, why);
+  if (const auto id = table.find("id")) spec.id = static_cast<std::uint16_t>(id->number(1, 65534));
+  table.done();
+  return spec;
+}
+
 InterfaceSpec read_interface(ConfigTable& table) {
   InterfaceSpec spec;
   spec.driver = table.need("driver").text();
@@ -141,6 +164,8 @@ InterfaceSpec read_interface(ConfigTable& table) {
   spec.mtu = read_mtu(table);
   table.boolean("up", spec.up);
   table.boolean("promiscuous", spec.promiscuous);
+  spec.vrf = read_vrf_name(table, "vrf");
+  if (const auto urpf = table.find("urpf")) spec.urpf = urpf->parsed(parse_urpf);
   if (const auto rss = table.find("rss")) spec.software_rss = read_rss(*rss);
   table.boolean("autoconf", spec.autoconf);
   if (auto rtadv = table.table("rtadv")) spec.rtadv = read_rtadv(*rtadv);
@@ -161,6 +186,8 @@ TunnelConfig read_tunnel(ConfigTable& table) {
   spec.remote = table.need("remote").parsed(parse_ip4_address);
   spec.mtu = read_mtu(table);
   spec.addresses = read_addresses(table);
+  spec.vrf = read_vrf_name(table, "vrf");
+  spec.overlay_vrf = read_vrf_name(table, "overlay_vrf");
   table.boolean("up", spec.up);
   if (const auto selectors = table.find("selectors"))
     for (const ConfigValue& item : selectors->items()) {
@@ -220,6 +247,7 @@ RouteSpec read_route(ConfigTable& table) {
     spec.interface = interface->parsed(parse_interface_name);
   if (const auto kind = table.find("kind")) spec.kind = kind->parsed(parse_route_kind);
   table.boolean("recursive", spec.recursive);
+  spec.vrf = read_vrf_name(table, "vrf");
   if (const auto hops = table.find("nexthops"))
     for (const ConfigValue& item : hops->items()) {
       ConfigTable hop{nullptr, item.value, "nexthops"};
@@ -262,6 +290,7 @@ ConfigFile read_all(const std::shared_ptr<const TomlValue>& value, const KeySour
   read_workers(root, config);
   read_limits(root, config.limits);
   read_process(root, file);
+  read_each<VrfSpec>(root.tables("vrf"), config.vrfs, file.vrfs, read_vrf);
   read_each<InterfaceSpec>(root.tables("interface"), config.interfaces, file.interfaces,
                            read_interface);
   read_each<TunnelConfig>(root.tables("tunnel"), config.tunnels, file.tunnels, read_tunnel);

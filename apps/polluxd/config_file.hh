@@ -29,7 +29,7 @@ private:
 struct ConfigFile {
   Config config;
   /// By index in the lists of `config`.
-  std::vector<ConfigPlace> interfaces, tunnels, sas, routes, neighbors;
+  std::vector<ConfigPlace> vrfs, interfaces, tunnels, sas, routes, neighbors;
   ConfigPlace sysctls;
 };
 

@@ -56,6 +56,9 @@ std::string describe(const InterfaceSpec& spec) {
   if (!spec.up) append(text, "down");
   if (spec.promiscuous) append(text, "promiscuous");
   if (!spec.software_rss) append(text, "rss off");
+  if (!spec.vrf.empty()) append(text, "vrf " + spec.vrf);
+  if (spec.urpf != core::Interface::Urpf::Off)
+    append(text, fmt::format("urpf {}", to_string(spec.urpf)));
   if (spec.autoconf) append(text, "autoconf");
   if (spec.rtadv.enabled) append(text, "rtadv");
   return text;
@@ -67,6 +70,8 @@ std::string describe(const TunnelConfig& spec) {
   append(text, join(spec.addresses));
   if (spec.mtu != 0) append(text, fmt::format("mtu {}", spec.mtu));
   if (!spec.selectors.empty()) append(text, "selectors " + join(spec.selectors));
+  if (!spec.vrf.empty()) append(text, "vrf " + spec.vrf);
+  if (!spec.overlay_vrf.empty()) append(text, "overlay vrf " + spec.overlay_vrf);
   if (!spec.up) append(text, "down");
   return text;
 }
@@ -152,6 +157,10 @@ void ConfigPlanner::change_interface(const InterfaceSpec& now, std::size_t n) {
     append(text, fmt::format("mtu {} -> {}", describe_mtu(now.mtu), describe_mtu(then.mtu)));
   append_switch(text, now.promiscuous, then.promiscuous, "not promiscuous", "promiscuous");
   if (now.promiscuous != then.promiscuous) steps_.set_promiscuous(now.name, then.promiscuous);
+  if (now.urpf != then.urpf) {
+    append(text, fmt::format("urpf {} -> {}", to_string(now.urpf), to_string(then.urpf)));
+    steps_.set_urpf(now.name, now.urpf, then.urpf);
+  }
   append_switch(text, now.software_rss, then.software_rss, "rss off", "rss auto");
   if (now.software_rss != then.software_rss) steps_.set_software_rss(now.name, then.software_rss);
   append_switch(text, now.autoconf, then.autoconf, "no autoconf", "autoconf");
@@ -208,6 +217,9 @@ void compare_process(const ProcessConfig& now, const ProcessConfig& then,
   say("limits.next_hops", a.next_hops, b.next_hops);
   say("limits.next_hop_groups", a.next_hop_groups, b.next_hop_groups);
   say("limits.neighbors", a.neighbors, b.neighbors);
+  say("limits.vrfs", a.vrfs, b.vrfs);
+  say("limits.vrf_routes", a.vrf_routes, b.vrf_routes);
+  say("limits.vrf_groups", a.vrf_groups, b.vrf_groups);
   say("limits.tunnels", a.tunnels, b.tunnels);
   say("limits.sas", a.sas, b.sas);
   say("control.socket_directory", now.socket_directory, then.socket_directory);

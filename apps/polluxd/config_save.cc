@@ -43,6 +43,7 @@ public:
   std::string run() {
     process();
     sysctls();
+    for (const VrfSpec& v : c_.vrfs) vrf(v);
     for (const InterfaceSpec& i : c_.interfaces) interface(i);
     for (const TunnelConfig& t : c_.tunnels) tunnel(t);
     for (const SaConfig& sa : c_.sas)
@@ -74,6 +75,7 @@ private:
 
   void process();
   void sysctls();
+  void vrf(const VrfSpec& v);
   void interface(const InterfaceSpec& i);
   void rtadv(const RtadvSpec& r);
   void tunnel(const TunnelConfig& t);
@@ -104,6 +106,9 @@ void Writer::process() {
   number("next_hops", l.next_hops, u.next_hops);
   number("next_hop_groups", l.next_hop_groups, u.next_hop_groups);
   number("neighbors", l.neighbors, u.neighbors);
+  number("vrfs", l.vrfs, u.vrfs);
+  number("vrf_routes", l.vrf_routes, u.vrf_routes);
+  number("vrf_groups", l.vrf_groups, u.vrf_groups);
   number("tunnels", l.tunnels, u.tunnels);
   number("sas", l.sas, u.sas);
   table("[control]");
@@ -120,6 +125,12 @@ void Writer::sysctls() {
   for (const auto& [name, value] : c_.sysctls) line(quoted(name), std::to_string(value));
 }
 
+void Writer::vrf(const VrfSpec& v) {
+  table("[[vrf]]");
+  line("name", quoted(v.name));
+  number<std::uint16_t>("id", v.id, 0);
+}
+
 void Writer::interface(const InterfaceSpec& i) {
   table("[[interface]]");
   line("driver", quoted(i.driver));
@@ -128,6 +139,8 @@ void Writer::interface(const InterfaceSpec& i) {
   number<std::uint16_t>("mtu", i.mtu, 0);
   if (!i.up) line("up", "false");
   if (i.promiscuous) line("promiscuous", "true");
+  if (!i.vrf.empty()) line("vrf", quoted(i.vrf));
+  if (i.urpf != core::Interface::Urpf::Off) line("urpf", quoted(to_string(i.urpf)));
   if (!i.software_rss) line("rss", quoted("off"));
   if (i.autoconf) line("autoconf", "true");
   std::vector<std::string> options;
@@ -168,6 +181,8 @@ void Writer::tunnel(const TunnelConfig& t) {
   line("remote", address(t.remote));
   number<std::uint16_t>("mtu", t.mtu, 0);
   addresses(t.addresses);
+  if (!t.vrf.empty()) line("vrf", quoted(t.vrf));
+  if (!t.overlay_vrf.empty()) line("overlay_vrf", quoted(t.overlay_vrf));
   if (!t.up) line("up", "false");
   std::vector<std::string> selectors;
   for (const crypto::Selector& s : t.selectors)
@@ -194,6 +209,7 @@ void Writer::route(const RouteSpec& r) {
   if (r.gateway) line("via", address(*r.gateway));
   if (!r.interface.empty()) line("interface", quoted(r.interface));
   if (r.recursive) line("recursive", "true");
+  if (!r.vrf.empty()) line("vrf", quoted(r.vrf));
   if (r.next_hops.empty()) return;
   std::vector<std::string> hops;
   for (const RouteNextHop& hop : r.next_hops) {

@@ -5,7 +5,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <random>
 #include <stdexcept>
 
 #include "apps/polluxd/manager_impl.hh"
@@ -13,7 +12,6 @@
 #include "core/mbuf.hh"
 #include "proto/link_header.hh"
 #include "proto/wire/arp.hh"
-#include "proto/wire/icmp4.hh"
 #include "proto/wire/ip4.hh"
 
 namespace polluxd {
@@ -75,6 +73,15 @@ void add_sysctls(core::Sysctl& s) {
   s.add({"net.inet6.icmp6.errppslimit", "ICMPv6 errors a second and worker; 0 sends none", 0,
          1'000'000, 100});
   add_reassembly_sysctls(s);
+  s.add({"net.inet.ip.accept_options", "take packets with IPv4 options in (0 or 1)", 0, 1, 1});
+  s.add({"net.inet.ip.directed-broadcast",
+         "forward broadcasts to subnets of ours (0 or 1, RFC 2644)", 0, 1, 0});
+  s.add({"net.inet.ip.do_loopback_cksum",
+         "verify the header checksums of what we say to ourselves (0 or 1)", 0, 1, 0});
+  s.add({"net.inet.udp.do_loopback_cksum",
+         "verify the UDP checksums of what we say to ourselves (0 or 1)", 0, 1, 0});
+  s.add({"net.inet6.udp6.do_loopback_cksum",
+         "verify the UDP checksums of what we say to ourselves over IPv6 (0 or 1)", 0, 1, 0});
   add_inet6_sysctls(s);
   s.add({"net.inet.arp.keep", "seconds for which an ARP answer is good", 2, 86'400, 1200});
   s.add({"net.inet.arp.refresh", "seconds before the end at which a used entry is asked again", 1,
@@ -102,10 +109,12 @@ Manager::Impl::Impl(const Limits& l, Env e, DriverRegistry& d)
                                         {l.routes, l.route_groups, l.next_hops}, env.rcu))},
       fib6{or_throw(proto::Fib6::create(env.fib_name.c_str(),
                                         {l.routes6, l.route_groups6, l.next_hops}, env.rcu))},
+      fib_blocks{l.vrf_groups, env.rcu},
       routes{*fib4, *fib6},
+      vrfs(l.vrfs + 1),
       neighbors{
           {.next_hops = next_hops,
-           .routes = routes,
+           .routes = [this](auto id) -> proto::RouteTable& { return routes_of(id); },
            .limit = l.neighbors,
            .link = [this](auto id, const auto& address) { return link_fields(id, address); },
            .request = [this](auto id, const auto& address, auto mac) { solicit(id, address, mac); },
@@ -116,6 +125,7 @@ Manager::Impl::Impl(const Limits& l, Env e, DriverRegistry& d)
       tunnel_list(l.tunnels),
       sa_base(l.sas),
       key_files(l.sas),
+      ping_listener{env.shards.size()},
       detection{{.probe = [this](auto id, const auto& address) { probe(id, address); },
                  .unique = [this](auto id, const auto& address) { address_unique(id, address); }}},
       memberships{{.report = [this](auto id, auto version,
@@ -130,19 +140,22 @@ Manager::Impl::Impl(const Limits& l, Env e, DriverRegistry& d)
   master.interfaces.resize(l.interfaces);
   master.rx_queues.resize(env.shards.size());
   master.ip4.fib = fib4.get();
+  master.ip4.vrf_fibs.resize(vrfs.size());
   master.ip4.next_hops = &next_hops;
   master.ip4.groups = &groups;
   master.ip6.groups = &groups;
   master.ip4.addresses.resize(l.interfaces);
   master.ip4.tentative.resize(l.interfaces);
   master.ip6.fib = fib6.get();
+  master.ip6.vrf_fibs.resize(vrfs.size());
+  master.ip6.vrfs.resize(l.interfaces);
   master.ip6.next_hops = &next_hops;
   master.ip6.addresses.resize(l.interfaces);
   master.ip6.router.resize(l.interfaces);
   master.ipsec.sas = sas.get();
   master.ipsec.tunnels.resize(l.tunnels);
-  ping_id = static_cast<std::uint16_t>(std::random_device{}());
-  add_builtin_routes();
+  make_builtin_next_hops();
+  (void)add_builtin_routes(routes);
   published = std::make_unique<core::Published<StackConfig>>(
       env.rcu, std::make_unique<const StackConfig>(master));
   load_timers();
@@ -173,7 +186,10 @@ void Manager::Impl::publish() {
   master.ip4.sysctl.ttl = static_cast<std::uint8_t>(sysctl.value("net.inet.ip.ttl"));
   master.ip4.sysctl.icmp_errors_per_s =
       static_cast<std::uint32_t>(sysctl.value("net.inet.icmp.errppslimit"));
+  master.ip4.sysctl.accept_options = sysctl.value("net.inet.ip.accept_options") != 0;
+  master.ip4.sysctl.directed_broadcast = sysctl.value("net.inet.ip.directed-broadcast") != 0;
   load_ip6_sysctl();
+  load_loopback();
   publish_addresses();
   ++link_version;
   master.reassembly = reassembly_limits(sysctl, limits.mbufs, env.shards.size());
@@ -227,15 +243,14 @@ bool Manager::poll(std::uint64_t now_us) {
   m.run_addresses();
   m.follow_changes();
   m.run_announcements();
-  m.run_pings();
+  if (m.run_pings()) reported = true;
   m.poll_devices();
   if (m.observers.poll(now_us, [&m] { m.publish(); })) reported = true;
   return reported;
 }
 
 void Manager::Impl::handle(const core::Event& e) {
-  if (e.interface != core::kNoInterface && e.kind != core::EventKind::EchoReply &&
-      !has_neighbors(e.interface))
+  if (e.interface != core::kNoInterface && !has_neighbors(e.interface))
     return;  // the interface went while the event was under way
   switch (e.kind) {
     case core::EventKind::NeighborWanted:
@@ -246,16 +261,7 @@ void Manager::Impl::handle(const core::Event& e) {
       if (on_link(e.interface, e.address)) neighbors.seen(e, now_us);
       return;
     case core::EventKind::AddressConflict: return address_conflict(e);
-    case core::EventKind::EchoReply: {
-      const auto at = pings.find(e.sequence);
-      if (e.id != ping_id || at == pings.end() || at->second.dst != e.address) return;
-      const auto done = std::move(at->second.done);
-      const std::uint64_t sent_us = at->second.sent_us;
-      pings.erase(at);
-      done(PingReply{
-          .bytes = e.length, .ttl = e.ttl, .rtt_us = e.at_us > sent_us ? e.at_us - sent_us : 0});
-      return;
-    }
+    case core::EventKind::EchoReply: return;  // its listener has it
     case core::EventKind::NeighborAdvertised:
     case core::EventKind::RouterSolicited:
     case core::EventKind::RouterAdvertised:
@@ -329,64 +335,6 @@ bool Manager::Impl::hand_frame(core::InterfaceId id, rte_mbuf* m) {
   if (handoff.to_worker(owner, {m, id, core::HandedPacket::Kind::Frame})) return true;
   rte_pktmbuf_free(m);
   return false;
-}
-
-core::Expected<> Manager::ping(const core::IpAddress& dst, const core::IpAddress& source,
-                               std::uint16_t size, std::uint32_t timeout_ms,
-                               std::function<void(const core::Expected<PingReply>&)> done) {
-  constexpr std::size_t kMaxOutstanding = 1024;
-  Impl& m = *impl_;
-  if (!dst.is_ip4())
-    return core::Error{core::Errc::Unsupported,
-                       fmt::format("{}: only IPv4 can be asked", proto::to_string(dst))};
-  const RouteAnswer route = get_route(dst);
-  const std::size_t length = proto::Ip4View::kMinHeaderLen + proto::Icmp4View::kHeaderLen + size;
-  const proto::NextHop& hop = m.next_hops[m.fib4->lookup(dst.ip4())];
-  const std::size_t room = m.limits.mbuf_size;
-  const std::size_t mtu = hop.mtu != 0 ? hop.mtu : room;
-  if (length > mtu || length > room)
-    return core::Error{core::Errc::Invalid,
-                       fmt::format("{} bytes do not fit into one packet: at most {}", size,
-                                   std::min(mtu, room) - (length - size))};
-  if (route.kind == proto::NextHopKind::NoRoute)
-    return core::Error{core::Errc::NotFound, fmt::format("no route to {}", proto::to_string(dst))};
-  rte_mbuf* packet = m.pings.size() < kMaxOutstanding ? rte_pktmbuf_alloc(m.env.pool) : nullptr;
-  if (packet == nullptr)
-    return core::Error{core::Errc::Full, "too many echo requests wait for a reply"};
-
-  core::grow_back(*packet, static_cast<std::uint16_t>(length));
-  const proto::MutBytes bytes = core::front_bytes_mut(*packet);
-  const proto::MutBytes message = bytes.subspan(proto::Ip4View::kMinHeaderLen);
-  for (std::size_t i = proto::Icmp4View::kHeaderLen; i < message.size(); ++i)
-    message[i] = static_cast<std::uint8_t>(i);
-  const std::uint16_t sequence = ++m.ping_sequence;
-  proto::emit(
-      proto::Icmp4Fields{
-          .type = proto::Icmp4View::kEchoRequest, .word1 = m.ping_id, .word2 = sequence},
-      message);
-  proto::emit(proto::Ip4Fields{.id = sequence,
-                               .ttl = m.master.ip4.sysctl.ttl,
-                               .protocol = proto::kProtocolIcmp,
-                               .src = source.is_ip4() ? source.ip4() : 0,
-                               .dst = dst.ip4()},
-              bytes);
-  if (!m.handoff.to_worker(0, {packet, core::kNoInterface, core::HandedPacket::Kind::Ip4})) {
-    rte_pktmbuf_free(packet);
-    return core::Error{core::Errc::Full, "the worker is behind"};
-  }
-  m.pings[sequence] = {m.now_us, m.now_us + std::uint64_t{timeout_ms} * 1000, dst, std::move(done)};
-  return core::Done{};
-}
-
-void Manager::Impl::run_pings() {
-  for (auto at = pings.begin(); at != pings.end();) {
-    const auto here = at++;
-    if (now_us < here->second.deadline_us) continue;
-    const auto done = std::move(here->second.done);
-    const core::IpAddress dst = here->second.dst;
-    pings.erase(here);
-    done(core::Error{core::Errc::Timeout, fmt::format("no reply from {}", proto::to_string(dst))});
-  }
 }
 
 void Manager::shutdown() {

@@ -7,6 +7,7 @@
 #include <tuple>
 
 #include "apps/polluxd/manager_impl.hh"
+#include "apps/polluxd/manager_vrf.hh"
 #include "core/log.hh"
 #include "proto/ip6_scope.hh"
 #include "proto/wire/nd.hh"
@@ -49,6 +50,7 @@ core::Expected<> Manager::set_autoconf(const std::string& name, bool on) {
   if (!id) return id.error();
   if (!impl_->has_neighbors(*id))
     return core::Error{core::Errc::Invalid, fmt::format("{} is no link with routers on it", name)};
+  if (on && impl_->vrf_of(*id) != 0) return no_autoconf_in_vrf(name);
   impl_->managed[*id].spec.autoconf = on;
   impl_->update_inet6(*id);
   impl_->publish();
@@ -248,6 +250,7 @@ void Manager::Impl::watch_routers() {
 void Manager::Impl::redirected(const core::Event& e) {
   const core::InterfaceId id = e.interface;
   const IpAddress target = e.address, destination = e.other;
+  if (vrf_of(id) != 0) return;  // such routes are the default VRF's
   if (is_router(id) || is_ours(target) || is_ours(destination)) return;
   if (const auto at = redirects.find(destination); at != redirects.end()) {
     remove_redirect(at->first);

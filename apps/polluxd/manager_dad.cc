@@ -44,10 +44,10 @@ void Manager::Impl::set_address_state(core::InterfaceId id, std::size_t index, A
   AddressLife& life = managed[id].lives[index];
   life.state = state;
   const IpPrefix host = IpPrefix::host(proto::scoped(managed[id].addresses[index].address, id));
-  (void)routes.remove(host, RouteOrigin::Local);
+  (void)routes_of(id).remove(host, RouteOrigin::Local);
   if (state == AddressState::Duplicated) return;
-  (void)routes.add(host, RouteOrigin::Local,
-                   {life.usable() ? managed[id].local : martian, id, std::nullopt});
+  (void)routes_of(id).add(host, RouteOrigin::Local,
+                          {life.usable() ? managed[id].local : martian, id, std::nullopt});
 }
 
 void Manager::Impl::address_unique(core::InterfaceId id, const core::IpAddress& address) {

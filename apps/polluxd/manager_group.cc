@@ -21,7 +21,7 @@ using Member = proto::NextHopGroups::Member;
 /// What a next hop of a group leads to now: a link and who is asked for there. @return none where
 /// it leads nowhere.
 std::optional<Manager::Impl::Way> Manager::Impl::find_way(const RouteNextHop& hop,
-                                                          bool recursive) const {
+                                                          std::uint16_t vrf, bool recursive) const {
   core::InterfaceId id = core::kNoInterface;
   if (!hop.interface.empty()) {
     const auto found = find(hop.interface);
@@ -33,14 +33,14 @@ std::optional<Manager::Impl::Way> Manager::Impl::find_way(const RouteNextHop& ho
   if (proto::is_link_local(*hop.gateway)) {
     if (id == core::kNoInterface) return std::nullopt;
     const core::IpAddress gateway = proto::scoped(*hop.gateway, id);
-    const bool reachable = !is_ours(gateway) && subnet_of(id, gateway);
+    const bool reachable = !is_ours(gateway, vrf_of(id)) && subnet_of(id, gateway);
     return reachable ? std::optional{Way{id, gateway, 0}} : std::nullopt;
   }
-  if (is_ours(*hop.gateway)) return std::nullopt;
-  if (id == core::kNoInterface) id = link_to(*hop.gateway);
+  if (is_ours(*hop.gateway, id == core::kNoInterface ? vrf : vrf_of(id))) return std::nullopt;
+  if (id == core::kNoInterface) id = link_to(*hop.gateway, vrf);
   if (id != core::kNoInterface && subnet_of(id, *hop.gateway)) return Way{id, hop.gateway, 0};
   if (!recursive) return std::nullopt;
-  const auto match = routes.lookup(*hop.gateway);
+  const auto match = routes_in(vrf).lookup(*hop.gateway);
   if (!match || match->origin != RouteOrigin::Static) return std::nullopt;
   if (groups_by_hop.contains(match->route.next_hop))
     return Way{core::kNoInterface, std::nullopt, match->route.next_hop};
@@ -49,10 +49,11 @@ std::optional<Manager::Impl::Way> Manager::Impl::find_way(const RouteNextHop& ho
   return std::nullopt;  // blackholes and the like: nothing is lost by saying so
 }
 
-/// The link that has `address` on one of its subnets.
-core::InterfaceId Manager::Impl::link_to(const core::IpAddress& address) const {
+/// The link of a VRF that has `address` on one of its subnets.
+core::InterfaceId Manager::Impl::link_to(const core::IpAddress& address, std::uint16_t vrf) const {
   for (const core::Interface& i : master.interfaces)
-    if (i.kind != core::Interface::Kind::None && has_neighbors(i.id) && subnet_of(i.id, address))
+    if (i.vrf == vrf && i.kind != core::Interface::Kind::None && has_neighbors(i.id) &&
+        subnet_of(i.id, address))
       return i.id;
   return core::kNoInterface;
 }
@@ -106,7 +107,7 @@ void Manager::Impl::collect_members(const RouteGroup& group, unsigned depth,
 void Manager::Impl::refresh_groups() {
   for (auto& [spec, group] : route_groups)
     for (GroupMember& m : group.members) {
-      const auto way = find_way(m.hop, spec.second);
+      const auto way = find_way(m.hop, spec.vrf, spec.recursive);
       if (way == m.way) continue;
       leave_way(m);
       if (!way) continue;
@@ -127,10 +128,10 @@ void Manager::Impl::refresh_groups() {
 /// Something that groups lean on may have changed.
 void Manager::Impl::follow_changes() {
   if (route_groups.empty()) return;
-  const std::uint64_t seen = next_hops.generation() + routes.version() + link_version;
+  const std::uint64_t seen = next_hops.generation() + route_version() + link_version;
   if (seen == groups_seen) return;
   refresh_groups();
-  groups_seen = next_hops.generation() + routes.version() + link_version;
+  groups_seen = next_hops.generation() + route_version() + link_version;
 }
 
 /// Members that lean on an interface let it go, before it goes itself.
@@ -153,10 +154,11 @@ void Manager::Impl::leave_interface(core::InterfaceId id) {
 }
 
 /// The next hop of a group with these members, made when nobody had it yet.
-core::Expected<proto::NextHopId> Manager::Impl::use_group(const RouteSpec& spec) {
+core::Expected<proto::NextHopId> Manager::Impl::use_group(std::uint16_t vrf,
+                                                          const RouteSpec& spec) {
   std::vector<RouteNextHop> hops = spec.next_hops;
   if (hops.empty()) hops.push_back({spec.gateway, spec.interface, 1});
-  const std::pair key{hops, spec.recursive};
+  const GroupKey key{hops, spec.recursive, vrf};
   if (const auto at = route_groups.find(key); at != route_groups.end()) {
     ++at->second.users;
     return at->second.next_hop;

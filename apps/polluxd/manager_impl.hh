@@ -68,7 +68,8 @@ struct Manager::Impl {
   struct Ping {
     std::uint64_t sent_us, deadline_us;
     core::IpAddress dst;
-    std::function<void(const core::Expected<PingReply>&)> done;
+    std::uint16_t size, vrf;
+    PingDone done;
   };
   struct Announcement {
     core::InterfaceId interface;
@@ -87,12 +88,25 @@ struct Manager::Impl {
   void probe(core::InterfaceId id, const core::IpAddress& address);
   void solicit(core::InterfaceId id, const core::IpAddress& address,
                const std::optional<core::MacAddress>& to);
-  void run_pings();
   void announce(core::InterfaceId id, const core::IpAddress& address);
   void send_arp(core::InterfaceId id, std::uint32_t sender, std::uint32_t target,
                 std::optional<core::MacAddress> to);
   bool hand_frame(core::InterfaceId id, rte_mbuf* m);
   void load_timers();
+
+  // manager_ping.cc
+  void listen_for_answers();
+  core::Expected<> prepare_ping(PingSpec& spec, core::InterfaceId link,
+                                const RouteAnswer& route) const;
+  std::uint16_t next_ping_number(bool udp);
+  void hear(const proto::Delivered& d);
+  bool run_pings();
+
+  // manager_local.cc
+  [[nodiscard]] proto::NextHopFields broadcast_fields(core::InterfaceId id) const;
+  void load_loopback();
+  [[nodiscard]] bool is_loopback_interface(core::InterfaceId id) const;
+  [[nodiscard]] bool is_loopback_address(const core::IpAddress& address) const;
 
   // manager_inet6.cc
   void handle_discovery(const core::Event& e);
@@ -179,8 +193,11 @@ struct Manager::Impl {
   core::Expected<> add_address(core::InterfaceId id, proto::IpPrefix address,
                                const AddressLife& life = {});
   void remove_address(core::InterfaceId id, std::size_t index);
-  void pass_on(proto::IpPrefix prefix, core::InterfaceId from,
-               const std::function<proto::NextHopId(core::InterfaceId, std::size_t)>& next_hop_of);
+  core::Expected<> add_address_routes(core::InterfaceId id, const proto::IpPrefix& address,
+                                      proto::NextHopId connected);
+  [[nodiscard]] proto::NextHopId connected_by(core::InterfaceId id, std::size_t index,
+                                              const proto::IpPrefix& prefix) const;
+  void pass_on(std::uint16_t vrf, proto::IpPrefix prefix, core::InterfaceId from);
   core::Expected<std::string> finish_interface(core::InterfaceId id, const InterfaceSpec& spec);
   void destroy(core::InterfaceId id);
   void remove_interface(core::InterfaceId id);
@@ -220,11 +237,50 @@ struct Manager::Impl {
   [[nodiscard]] std::vector<core::InterfaceId> vlans_on(core::InterfaceId parent) const;
 
   // manager_route.cc
-  void add_builtin_routes();
-  core::Expected<proto::Route> resolve(const RouteSpec& spec);
+  void make_builtin_next_hops();
+  core::Expected<> add_builtin_routes(proto::RouteTable& routes) const;
+  core::Expected<proto::Route> resolve(std::uint16_t vrf, const RouteSpec& spec);
   void let_go(const proto::Route& route);
   void remove_stranded_routes(core::InterfaceId id, bool all);
   [[nodiscard]] std::uint64_t next_hop_packets(proto::NextHopId id) const;
+
+  // manager_vrf.cc
+  struct Vrf {
+    Vrf(proto::FibBlocks& blocks, std::uint32_t limit, std::string its_name)
+        : name{std::move(its_name)},
+          fib4{blocks, proto::CompactFib::Family::Ip4, limit},
+          fib6{blocks, proto::CompactFib::Family::Ip6, limit} {}
+    std::string name;
+    proto::CompactFib fib4, fib6;
+    proto::RouteTable routes{fib4, fib6};
+  };
+  /// @return NotFound. An empty name is the default VRF's.
+  [[nodiscard]] core::Expected<std::uint16_t> find_vrf(const std::string& name) const;
+  [[nodiscard]] std::string vrf_name(std::uint16_t vrf) const;
+  [[nodiscard]] std::uint16_t vrf_of(core::InterfaceId id) const {
+    return id < master.interfaces.size() ? master.interfaces[id].vrf : std::uint16_t{0};
+  }
+  [[nodiscard]] proto::RouteTable& routes_in(std::uint16_t vrf) {
+    return vrf == 0 ? routes : vrfs[vrf]->routes;
+  }
+  [[nodiscard]] const proto::RouteTable& routes_in(std::uint16_t vrf) const {
+    return vrf == 0 ? routes : vrfs[vrf]->routes;
+  }
+  [[nodiscard]] proto::RouteTable& routes_of(core::InterfaceId id) { return routes_in(vrf_of(id)); }
+  /// Calls `f(id, const RouteTable&)` with the table of each VRF.
+  template <class F>
+  void for_each_vrf(F&& f) const {
+    f(std::uint16_t{0}, routes);
+    for (std::size_t id = 1; id < vrfs.size(); ++id)
+      if (vrfs[id] != nullptr) f(static_cast<std::uint16_t>(id), vrfs[id]->routes);
+  }
+  [[nodiscard]] std::uint64_t route_version() const;
+  [[nodiscard]] std::string who_is_in(std::uint16_t vrf) const;
+  void withdraw_from_vrf(core::InterfaceId id);
+  core::Expected<> bring_into_vrf(core::InterfaceId id, std::uint16_t vrf);
+  [[nodiscard]] core::Expected<> check_addresses_free(core::InterfaceId id,
+                                                      std::uint16_t vrf) const;
+  std::uint64_t vrf_changes = 0;  ///< route_version() never falls
 
   // manager_group.cc
   /// Where a next hop of a group leads.
@@ -239,6 +295,13 @@ struct Manager::Impl {
     std::optional<Way> way;  ///< none: it leads nowhere now
     proto::NextHopId id = 0;
   };
+  /// Routes that ask for the same share a group.
+  struct GroupKey {
+    std::vector<RouteNextHop> hops;
+    bool recursive;
+    std::uint16_t vrf;  ///< whose routes lead to the gateways
+    friend auto operator<=>(const GroupKey&, const GroupKey&) = default;
+  };
   struct RouteGroup {
     std::uint16_t group = 0;
     proto::NextHopId next_hop = 0;
@@ -246,8 +309,9 @@ struct Manager::Impl {
     std::vector<GroupMember> members;
     std::vector<proto::NextHopGroups::Member> assigned;
   };
-  [[nodiscard]] std::optional<Way> find_way(const RouteNextHop& hop, bool recursive) const;
-  [[nodiscard]] core::InterfaceId link_to(const core::IpAddress& address) const;
+  [[nodiscard]] std::optional<Way> find_way(const RouteNextHop& hop, std::uint16_t vrf,
+                                            bool recursive) const;
+  [[nodiscard]] core::InterfaceId link_to(const core::IpAddress& address, std::uint16_t vrf) const;
   core::Expected<proto::NextHopId> use_way(const Way& way);
   void leave_way(GroupMember& member);
   [[nodiscard]] bool is_alive(const GroupMember& member) const;
@@ -256,11 +320,11 @@ struct Manager::Impl {
   void refresh_groups();
   void follow_changes();
   void leave_interface(core::InterfaceId id);
-  core::Expected<proto::NextHopId> use_group(const RouteSpec& spec);
+  core::Expected<proto::NextHopId> use_group(std::uint16_t vrf, const RouteSpec& spec);
   void let_go_group(proto::NextHopId next_hop);
   [[nodiscard]] bool is_recursive(proto::NextHopId next_hop) const {
     return std::ranges::any_of(route_groups, [&](const auto& g) {
-      return g.first.second && g.second.next_hop == next_hop;
+      return g.first.recursive && g.second.next_hop == next_hop;
     });
   }
   [[nodiscard]] std::vector<NextHopInfo> members_of(proto::NextHopId next_hop) const;
@@ -292,7 +356,7 @@ struct Manager::Impl {
     const auto kind = master.interfaces[id].kind;
     return kind == core::Interface::Kind::Ethernet || kind == core::Interface::Kind::Vlan;
   }
-  [[nodiscard]] bool is_ours(const core::IpAddress& address) const;
+  [[nodiscard]] bool is_ours(const core::IpAddress& address, std::uint16_t vrf = 0) const;
   [[nodiscard]] const std::string& name_of(core::InterfaceId id) const {
     static const std::string none;
     return id < master.interfaces.size() ? master.interfaces[id].name : none;
@@ -307,7 +371,9 @@ struct Manager::Impl {
   proto::NextHopGroups groups;
   std::unique_ptr<proto::Fib4> fib4;
   std::unique_ptr<proto::Fib6> fib6;
-  proto::RouteTable routes;
+  proto::FibBlocks fib_blocks;
+  proto::RouteTable routes;                ///< of VRF 0
+  std::vector<std::unique_ptr<Vrf>> vrfs;  ///< by VRF; [0] is null
   proto::NeighborTable neighbors;
   std::unique_ptr<crypto::SaTable> sas;
   core::Sysctl sysctl;
@@ -320,14 +386,16 @@ struct Manager::Impl {
   std::vector<std::string> key_files;      ///< by SaId; empty: the key came over the API
   core::InterfaceId last_slot = 0;
   proto::NextHopId blackhole = 0, prohibited = 0, unreachable = 0, local_prefix = 0;
-  proto::NextHopId martian = 0, any_broadcast = 0;
-  std::map<std::pair<std::vector<RouteNextHop>, bool>, RouteGroup> route_groups;  ///< recursive?
+  proto::NextHopId martian = 0, any_multicast = 0, any_broadcast = 0;
+  std::map<GroupKey, RouteGroup> route_groups;
   std::map<proto::NextHopId, const RouteGroup*> groups_by_hop;
   std::uint64_t link_version = 0;  ///< changes when a link or an interface goes up or down
   std::uint64_t groups_seen = 0;   ///< versions that the groups were worked out for
   std::vector<Announcement> announcements;
-  std::map<std::uint16_t, Ping> pings;  ///< by ICMP sequence number
+  proto::Listener ping_listener;
+  std::map<std::uint16_t, Ping> pings;  ///< by ICMP sequence number or UDP source port
   std::uint16_t ping_id = 0, ping_sequence = 0;
+  std::uint64_t ping_until_us = 0;  ///< how long answers are listened for; 0: they are not
   std::uint64_t now_us = 0;
   std::map<core::IpAddress, std::uint64_t> defended_us;  ///< address conflicts, by address
   std::set<core::InterfaceId> changed_links;             ///< by time or by others: to be published

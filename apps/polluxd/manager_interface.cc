@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "apps/polluxd/manager_impl.hh"
+#include "apps/polluxd/manager_vrf.hh"
 #include "core/log.hh"
 
 namespace polluxd {
@@ -113,6 +114,14 @@ core::Expected<std::string> Manager::attach_interface(const InterfaceSpec& spec,
 core::Expected<std::string> Manager::Impl::finish_interface(core::InterfaceId id,
                                                             const InterfaceSpec& spec) {
   core::Expected<> done = make_base_next_hops(id);
+  if (const auto vrf = find_vrf(spec.vrf); !vrf)
+    done = vrf.error();
+  else if (*vrf != 0 && spec.autoconf)
+    done = no_autoconf_in_vrf(name_of(id));
+  else
+    master.interfaces[id].vrf = *vrf;
+  managed[id].spec.vrf = vrf_of(id) == 0 ? std::string{} : spec.vrf;
+  master.interfaces[id].urpf = spec.urpf;
   for (const IpPrefix& a : spec.addresses)
     if (done) done = add_address(id, a);
   if (done) update_inet6(id);
@@ -131,7 +140,7 @@ core::Expected<std::string> Manager::Impl::finish_interface(core::InterfaceId id
 
 core::Expected<> Manager::Impl::make_base_next_hops(core::InterfaceId id) {
   const auto local = next_hops.allocate({.kind = NextHopKind::Local, .interface = id});
-  const auto broadcast = next_hops.allocate({.kind = NextHopKind::Broadcast, .interface = id});
+  const auto broadcast = next_hops.allocate(broadcast_fields(id));
   if (local && broadcast) {
     managed[id].local = *local;
     managed[id].broadcast = *broadcast;
@@ -294,6 +303,8 @@ std::vector<InterfaceInfo> Manager::interfaces() const {
     info.rx_queues = p.rx_queues;
     info.tx_queues = p.tx_queues;
     info.promiscuous = m.promiscuous;
+    info.vrf = impl_->vrf_name(i.vrf);
+    info.urpf = i.urpf;
     info.absent = impl_->is_absent(i.id);
     info.spread = i.spread;
     info.speed_mbps = m.speed_mbps;

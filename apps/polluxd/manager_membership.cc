@@ -91,25 +91,27 @@ core::Expected<> Manager::Impl::update_memberships(core::InterfaceId id) {
 /// the group are taken wherever they come in.
 core::Expected<> Manager::Impl::add_group_route(core::InterfaceId id, const IpAddress& group) {
   const IpPrefix host = IpPrefix::host(proto::scoped(group, id));
-  const bool there = routes.find(host, RouteOrigin::Local) != nullptr;
+  const bool there = routes_of(id).find(host, RouteOrigin::Local) != nullptr;
   if (there) return core::Done{};
   if (group.is_ip4())
-    return routes.add(host, RouteOrigin::Local, {any_broadcast, core::kNoInterface, std::nullopt});
-  return routes.add(host, RouteOrigin::Local, {managed[id].local, id, std::nullopt});
+    return routes_of(id).add(host, RouteOrigin::Local,
+                             {any_broadcast, core::kNoInterface, std::nullopt});
+  return routes_of(id).add(host, RouteOrigin::Local, {managed[id].local, id, std::nullopt});
 }
 
 void Manager::Impl::remove_group_route(core::InterfaceId id, const IpAddress& group) {
   const IpPrefix host = IpPrefix::host(proto::scoped(group, id));
-  const auto* route = routes.find(host, RouteOrigin::Local);
+  const auto* route = routes_of(id).find(host, RouteOrigin::Local);
   if (route == nullptr) return;
   const bool shared = !proto::is_link_scoped(group);
   core::InterfaceId heir = core::kNoInterface;
   for (core::InterfaceId other = 0; shared && other < managed.size(); ++other)
-    if (other != id && managed[other].groups.contains(group)) heir = other;
+    if (other != id && vrf_of(other) == vrf_of(id) && managed[other].groups.contains(group))
+      heir = other;
   if (heir != core::kNoInterface && group.is_ip4()) return;
-  (void)routes.remove(host, RouteOrigin::Local);
+  (void)routes_of(id).remove(host, RouteOrigin::Local);
   if (heir != core::kNoInterface)
-    (void)routes.add(host, RouteOrigin::Local, {managed[heir].local, heir, std::nullopt});
+    (void)routes_of(id).add(host, RouteOrigin::Local, {managed[heir].local, heir, std::nullopt});
 }
 
 /// What a device with a filter lets in: the groups of its interface and of those on top of it.

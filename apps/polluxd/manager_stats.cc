@@ -90,11 +90,17 @@ std::vector<UseAgainstLimit> Manager::usage() const {
   std::uint64_t fragments = 0;
   for (const Shard* s : m.env.shards) fragments += s->reassembler.held();
   const auto fragment_limit = std::uint64_t{m.master.reassembly.fragments} * m.env.shards.size();
+  std::uint64_t fullest = 0;  // of the VRFs, each of which has that limit
+  for (const auto& v : m.vrfs)
+    if (v != nullptr) fullest = std::max<std::uint64_t>({fullest, v->fib4.used(), v->fib6.used()});
   return {{"mbufs", mbufs, most},
           {"fragments", fragments, fragment_limit},
           {"interfaces", interfaces, m.limits.interfaces},
           {"routes", m.fib4->used(), m.limits.routes},
           {"routes6", m.fib6->used(), m.limits.routes6},
+          {"vrfs", count(m.vrfs, [](const auto& v) { return v != nullptr; }), m.limits.vrfs},
+          {"vrf_routes", fullest, m.limits.vrf_routes},
+          {"vrf_groups", m.fib_blocks.used(), m.limits.vrf_groups},
           {"next_hops", m.next_hops.used(), m.limits.next_hops},
           {"next_hop_groups", m.groups.used(), m.limits.next_hop_groups},
           {"neighbors", m.neighbors.used(), m.limits.neighbors},

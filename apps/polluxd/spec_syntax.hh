@@ -27,6 +27,12 @@ namespace polluxd {
 [[nodiscard]] core::Expected<crypto::Algorithm> parse_sa_algorithm(std::string_view text);
 [[nodiscard]] core::Expected<RouteSpec::Kind> parse_route_kind(std::string_view text);
 [[nodiscard]] std::string_view to_string(RouteSpec::Kind kind) noexcept;
+/// "strict", "loose" or "off".
+[[nodiscard]] core::Expected<core::Interface::Urpf> parse_urpf(std::string_view text);
+[[nodiscard]] std::string_view to_string(core::Interface::Urpf urpf) noexcept;
+/// A route as `plx route add` takes it: "PREFIX [via ADDRESS] [dev IF] [vrf NAME] [recursive]" or
+/// "PREFIX blackhole|prohibit|unreachable|local [vrf NAME]".
+[[nodiscard]] core::Expected<RouteSpec> parse_route(std::string_view text);
 
 inline constexpr std::uint32_t kMinSpi = 256;
 inline constexpr std::uint32_t kMinMtu = 68;  ///< RFC 791 section 3.1

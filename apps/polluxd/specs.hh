@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/interface.hh"
 #include "core/mac_address.hh"
 #include "crypto/ipsec.hh"
 #include "crypto/sa.hh"
@@ -44,6 +45,8 @@ struct InterfaceSpec {
   std::uint16_t mtu = 0;  ///< bytes of IP packet; 0: the device's default
   bool up = true;
   bool promiscuous = false;
+  std::string vrf{};  ///< whose routes what arrives follows; empty: the default one
+  core::Interface::Urpf urpf = core::Interface::Urpf::Off;
   bool software_rss = true;  ///< where the device has fewer queues than there are workers
   bool autoconf = false;     ///< IPv6 addresses and routes as routers of the link say (RFC 4862)
   RtadvSpec rtadv = {};
@@ -71,7 +74,15 @@ struct RouteSpec {
   std::string interface = {};                ///< a tunnel, or the link on which the gateway is
   std::vector<RouteNextHop> next_hops = {};  ///< two or more, then no `gateway` and no `interface`
   bool recursive = false;  ///< gateways may be anywhere; the way to them is another route's
+  std::string vrf = {};    ///< whose route it is; empty: the default one's
 };
+
+/// A routing table of its own (virtual routing and forwarding).
+struct VrfSpec {
+  std::string name;
+  std::uint16_t id = 0;  ///< 1 to limits.vrfs; 0: the lowest that is free
+};
+inline constexpr const char* kDefaultVrf = "default";  ///< the name of VRF 0
 
 struct NeighborSpec {
   std::string interface {};
@@ -91,6 +102,9 @@ struct Limits {
   std::uint32_t next_hops = 1024;      ///< beyond 32767 each FIB takes 32 MiB more
   std::uint32_t next_hop_groups = 64;  ///< sets of next hops of ECMP and recursive routes
   std::uint32_t neighbors = 512;
+  std::uint32_t vrfs = 16;           ///< beside the default one
+  std::uint32_t vrf_routes = 1024;   ///< of each of these VRFs, and of each family
+  std::uint32_t vrf_groups = 16384;  ///< blocks of 256 entries for all of them: 1 KiB in use each
   std::uint32_t tunnels = 64;
   std::uint32_t sas = 256;
 };
@@ -112,6 +126,7 @@ struct ProcessConfig {
 struct TunnelConfig : crypto::TunnelSpec {
   std::vector<proto::IpPrefix> addresses;
   bool up = true;
+  std::string overlay_vrf = {};  ///< that the inner packets are in; empty: the default one
 };
 struct SaConfig : crypto::SaSpec {
   std::string key_file;  ///< where the key comes from; empty: it was given over the API
@@ -119,6 +134,7 @@ struct SaConfig : crypto::SaSpec {
 
 /// The configuration file, whole; or what of it runs.
 struct Config : ProcessConfig {
+  std::vector<VrfSpec> vrfs;
   std::vector<InterfaceSpec> interfaces;
   std::vector<TunnelConfig> tunnels;
   std::vector<SaConfig> sas;  ///< of one tunnel, outbound: the last one is in use

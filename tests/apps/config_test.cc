@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <fstream>
@@ -6,6 +7,7 @@
 
 #include "apps/polluxd/config_file.hh"
 #include "apps/polluxd/config_save.hh"
+#include "apps/polluxd/manager.hh"
 #include "tests/apps/temporary_folder.hh"
 
 namespace {
@@ -260,5 +262,18 @@ TEST_F(ConfigFile, ReadsTheExampleOfTheDocumentation) {
   EXPECT_FALSE(config.routes.empty());
   EXPECT_FALSE(config.neighbors.empty());
   EXPECT_FALSE(config.sysctls.empty());
+}
+
+/// Every sysctl has its row in the documentation's table, with range and first value.
+TEST(Documentation, HasEverySysctl) {
+  std::ifstream file{POLLUX_DOCS "/configuration.md"};
+  std::stringstream all;
+  all << file.rdbuf();
+  const std::string text = all.str();
+  for (const core::SysctlNode& n : polluxd::Manager::default_sysctl().list()) {
+    const std::string row = fmt::format("| `{}` | {} to {} | {} | {} |", n.name, n.min, n.max,
+                                        n.initial, n.description);
+    EXPECT_NE(text.find(row + '\n'), std::string::npos) << "missing:\n" << row;
+  }
 }
 }  // namespace

@@ -17,10 +17,12 @@ protected:
     proto::ip6_local(worker, config6, {kLan, reassembled}, in, local, refused);
     proto::ScopedBurst own;
     core::Burst nd;
-    proto::icmp6_input(worker, config6, kLan, local.icmp, {own, nd});
+    core::NotedBurst<proto::Ip6Upper> raw;
+    proto::icmp6_input(worker, config6, kLan, local.icmp, {own, nd, raw});
     for (std::size_t i = 0; i < own.size(); ++i) destinations.push_back(own.notes()[i]);
     collect("own", own);
     collect("nd", nd);
+    collect("raw", raw);
     collect(refused);
   }
   Packet reply_to(const Packet& request) {
@@ -38,15 +40,15 @@ TEST_F(Icmp6Input, Table) {
   check(Stage::Icmp6Input,
         {
             {.name = "EchoRequest", .packet = message(128), .next = "own"},
-            {.name = "EchoReply", .packet = message(129), .next = "consumed"},
-            {.name = "Unreachable", .packet = message(1), .next = "consumed"},
-            {.name = "PacketTooBig", .packet = message(2), .next = "consumed"},
-            {.name = "TimeExceeded", .packet = message(3), .next = "consumed"},
-            {.name = "ParameterProblem", .packet = message(4), .next = "consumed"},
-            {.name = "UnknownError", .packet = message(127), .next = "consumed"},
+            {.name = "EchoReply", .packet = message(129), .next = "raw"},
+            {.name = "Unreachable", .packet = message(1), .next = "raw"},
+            {.name = "PacketTooBig", .packet = message(2), .next = "raw"},
+            {.name = "TimeExceeded", .packet = message(3), .next = "raw"},
+            {.name = "ParameterProblem", .packet = message(4), .next = "raw"},
+            {.name = "UnknownError", .packet = message(127), .next = "raw"},
             {.name = "UnknownInformation",  // RFC 4443 section 2.4 (b)
              .packet = message(200),
-             .dropped = D::Icmp6UnknownType},
+             .next = "raw"},
             {.name = "ListenerQuery", .packet = message(130), .next = "nd"},
             {.name = "ListenerReport", .packet = message(143), .next = "nd"},
             {.name = "RouterSolicitation", .packet = message(133), .next = "nd"},
@@ -119,23 +121,6 @@ TEST_F(Icmp6Input, ChainsAreVerifiedAndAnsweredInPlace) {
   EXPECT_EQ(settle(Stage::Icmp6Input, 1).dropped, (Drops{{"Icmp6BadChecksum", 1}}));
 }
 
-TEST_F(Icmp6Input, EchoReplyIsReported) {
-  core::Burst in;
-  in.push(pool.make(ip6_icmp({.hop_limit = 61, .src = addr6("fe80::2")},
-                             {.type = 129, .word = 0x00050006}, pattern(12))));
-  run(in);
-  const Outcome o = settle(Stage::Icmp6Input, 1);
-  ASSERT_EQ(o.events.size(), 1u);
-  EXPECT_EQ(o.events[0].kind, core::EventKind::EchoReply);
-  EXPECT_EQ(o.events[0].address, addr6("fe80:1::2"));
-  EXPECT_EQ(o.events[0].interface, kLan);
-  EXPECT_EQ(o.events[0].id, 5);
-  EXPECT_EQ(o.events[0].sequence, 6);
-  EXPECT_EQ(o.events[0].ttl, 61);
-  EXPECT_EQ(o.events[0].length, 12);
-  EXPECT_EQ(o.events[0].at_us, kNow_us);
-}
-
 class Icmp6Error : public StageLab6 {
 protected:
   static constexpr proto::Ip6Cause kExpired{DropReason::Ip6HopLimitExpired, 3, 0, 0};
@@ -143,7 +128,7 @@ protected:
     core::NotedBurst<proto::Ip6Cause> refused;
     for (rte_mbuf* m : in.take()) refused.push(m, cause);
     proto::ScopedBurst out;
-    proto::icmp6_error(worker, shard, config6, kLan, refused, out);
+    proto::icmp6_error(worker, shard, config6, {.interface = kLan}, refused, out);
     EXPECT_TRUE(refused.empty());
     for (std::size_t i = 0; i < out.size(); ++i) destinations.push_back(out.notes()[i]);
     collect("out", out);
