@@ -35,7 +35,7 @@ struct Ip6Config {
   const NextHopTable* next_hops = nullptr;
   const NextHopGroups* groups = nullptr;
   std::vector<std::vector<Ip6InterfaceAddress>> addresses;  ///< by InterfaceId
-  std::vector<std::uint16_t> vrfs;                           ///< by InterfaceId
+  std::vector<std::uint16_t> vrfs;                          ///< by InterfaceId
   std::vector<bool> router;  ///< by InterfaceId: it is a router there (RFC 4861 IsRouter)
   Ip6Sysctl sysctl;
   Loopback loopback;

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // VRFs: routing tables of their own, and which interfaces are in them.
+#include "apps/polluxd/manager_vrf.hh"
+
 #include <fmt/format.h>
 
 #include <algorithm>
 
 #include "apps/polluxd/manager_impl.hh"
-#include "apps/polluxd/manager_vrf.hh"
 #include "proto/ip6_scope.hh"
 
 namespace polluxd {

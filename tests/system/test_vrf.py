@@ -1,13 +1,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""VRFs with overlapping addresses, on VLANs of one trunk; every host is a kernel.
+"""VRFs with overlapping addresses; every host is a kernel.
 
-                      red   VLAN 10  10.0.0.2 ---+                  +-- vlan10 10.0.0.1  (VRF red)
-    trunk (kernel)    blue  VLAN 20  10.0.0.2 ---+--- one cable ----+-- vlan20 10.0.0.1  (VRF blue)
-                      QinQ  VLAN 30.7 10.0.0.2 --+                  +-- vlan7  10.0.0.1  (VRF green)
-
-    shared 10.9.0.2 ---- 10.9.0.1 wan0 (default VRF)
-
-The hosts on the trunk are namespaces of their own, each with a VLAN interface of the one cable.
+    red    10.0.0.2 ---- red0   10.0.0.1 (VRF red)   \\
+    blue   10.0.0.2 ---- blue0  10.0.0.1 (VRF blue)   polluxd
+    green  10.0.0.2 ---- green0 10.0.0.1 (VRF green) /
+    shared 10.9.0.2 ---- wan0   10.9.0.1 (default VRF)
 """
 import json
 
@@ -19,48 +16,25 @@ from networks import Network, af_packet, interface
 from scapy.layers.inet import ICMP, IP, UDP
 from scapy.layers.l2 import Ether
 
-HOSTS = {"red": "10", "blue": "20", "green": "30.7"}
+HOSTS = ("red", "blue", "green")
 
 
 class Vrfs(Network):
     def __init__(self, lab):
         super().__init__(lab, "vrf")
-        self.trunk = lab.namespace("vrf-trunk")
-        lab.cable(self.trunk, "trunk", self.gw, "trunk")
-        self.trunk.ip("link", "add", "link", "trunk", "name", "outer30", "type", "vlan", "proto",
-                      "802.1ad", "id", "30")
-        self.trunk.ip("link", "set", "outer30", "up")
-        self.hosts = {}
-        for name, tag in HOSTS.items():
-            self.hosts[name] = self.on_vlan(name, "outer30" if "." in tag else "trunk",
-                                            tag.rpartition(".")[2])
+        self.hosts = {name: self.inside(name) for name in HOSTS}
         self.shared = self.host("shared", "wan", "10.9.0.2")
-        vlan = {"driver": "vlan", "address": ["10.0.0.1/24", "2001:db8::1/64"]}
+        inside = [{**af_packet(f"{name}0", name, "10.0.0.1/24", vrf=name),
+                   "address": ["10.0.0.1/24", "2001:db8::1/64"]} for name in HOSTS]
         self.start({
             "sysctl": {"net.inet.ip.forwarding": 1, "net.inet6.ip6.forwarding": 1,
                        "net.inet6.ip6.dad_count": 0},
             "vrf": [{"name": "red"}, {"name": "blue", "id": 7}, {"name": "green"}],
-            "interface": [
-                {"driver": "af_packet", "name": "trunk0", "options": {"iface": "trunk"}},
-                af_packet("wan0", "wan", "10.9.0.1/24"),
-                {**vlan, "name": "vlan10", "vrf": "red", "options": {"parent": "trunk0", "id": 10}},
-                {**vlan, "name": "vlan20", "vrf": "blue",
-                 "options": {"parent": "trunk0", "id": 20}},
-                {"driver": "vlan", "name": "outer30",
-                 "options": {"parent": "trunk0", "id": 30, "proto": "802.1ad"}},
-                {**vlan, "name": "vlan7", "vrf": "green",
-                 "options": {"parent": "outer30", "id": 7}},
-            ],
+            "interface": [af_packet("wan0", "wan", "10.9.0.1/24"), *inside],
         })
 
-    def on_vlan(self, name, parent, tag):
-        host = self.lab.namespace(f"vrf-{name}")
-        self.trunk.ip("link", "add", "link", parent, "name", f"v-{name}", "type", "vlan", "id", tag)
-        self.trunk.ip("link", "set", f"v-{name}", "netns", host.name)
-        host.ip("link", "set", f"v-{name}", "name", "eth0")
-        host.ip("link", "set", "eth0", "up")
-        host.address("eth0", "10.0.0.2/24")
-        host.route("default", "10.0.0.1")
+    def inside(self, name):
+        host = self.host(name, name, "10.0.0.2")
         host.sysctl("net.ipv6.conf.eth0.disable_ipv6", 0)
         host.ip("-6", "addr", "add", "2001:db8::2/64", "dev", "eth0", "nodad")
         host.ip("-6", "route", "add", "default", "via", "2001:db8::1")
@@ -93,21 +67,21 @@ def refused(daemon, *argv):
 
 
 @pytest.mark.parametrize("name", HOSTS)
-@pytest.mark.parametrize("gateway", ["10.0.0.1", "2001:db8::1"])
-def test_each_host_reaches_the_gateway_of_its_own_vrf(vrfs, name, gateway):
-    succeeds(vrfs.hosts[name], gateway)
+@pytest.mark.parametrize("target", ["10.0.0.1", "2001:db8::1"])
+def test_each_host_reaches_the_gateway_of_its_own_vrf(vrfs, name, target):
+    succeeds(vrfs.hosts[name], target)
 
 
 def test_what_is_shown_is_each_vrfs_own(vrfs):
     show = vrfs.show()
     assert [(v["name"], v["id"]) for v in show.values()] == [
         ("default", 0), ("red", 1), ("green", 2), ("blue", 7)]
-    assert show["red"]["interfaces"] == ["vlan10"] and show["green"]["interfaces"] == ["vlan7"]
+    assert show["red"]["interfaces"] == ["red0"] and show["green"]["interfaces"] == ["green0"]
     assert show["red"]["routes"]["limit"] == 1024 and show["red"]["routes"]["used"] > 3
     routes = vrfs.daemon.plx("route", "show", "-V", "blue")
-    assert {r["interface"] for r in routes if r["prefix"] == "10.0.0.0/24"} == {"vlan20"}
+    assert {r["interface"] for r in routes if r["prefix"] == "10.0.0.0/24"} == {"blue0"}
     answer = vrfs.daemon.plx("route", "get", "10.0.0.9", "vrf", "red")
-    assert answer["interface"] == "vlan10" and answer["source"] == "10.0.0.1"
+    assert answer["interface"] == "red0" and answer["source"] == "10.0.0.1"
     assert vrfs.daemon.plx("route", "get", "10.0.0.9")["kind"] == "no-route"
 
 
@@ -115,9 +89,9 @@ def test_neighbours_of_two_vrfs_have_one_address_and_two_macs(vrfs):
     for host in vrfs.hosts.values():
         succeeds(host, "10.0.0.1")
     seen = {n["interface"]: n["mac"] for n in vrfs.daemon.plx("arp") if n["address"] == "10.0.0.2"}
-    assert seen == {"vlan10": vrfs.hosts["red"].mac("eth0"),
-                    "vlan20": vrfs.hosts["blue"].mac("eth0"),
-                    "vlan7": vrfs.hosts["green"].mac("eth0")}
+    assert seen == {"red0": vrfs.hosts["red"].mac("eth0"),
+                    "blue0": vrfs.hosts["blue"].mac("eth0"),
+                    "green0": vrfs.hosts["green"].mac("eth0")}
 
 
 def test_no_packet_crosses(vrfs):
@@ -135,18 +109,17 @@ def test_what_the_stack_says_follows_a_vrf(vrfs):
         done = daemon.run_plx("ping", "-V", name, "-c", 1, "10.0.0.2")
         assert done.returncode == 0, done.stdout + done.stderr
     assert daemon.run_plx("ping", "-c", 1, "-w", 500, "10.0.0.2").returncode != 0
-    vrfs.hosts["blue"].ping("10.0.0.1", "-s", 4000)  # fragments, put together in the VRF
 
 
 def test_a_leaked_route_leads_into_another_vrf_and_back(vrfs):
     daemon = vrfs.daemon
     daemon.plx("route", "add", "10.9.0.0/24", "vrf", "red", "via", "10.9.0.2", "dev", "wan0")
-    daemon.plx("route", "add", "10.0.0.0/24", "via", "10.0.0.2", "dev", "vlan10")
+    daemon.plx("route", "add", "10.0.0.0/24", "via", "10.0.0.2", "dev", "red0")
     try:
         succeeds(vrfs.hosts["red"], "10.9.0.2")
         assert vrfs.hosts["blue"].ping("10.9.0.2", "-W", 1, check=False).returncode != 0
-        hops = vrfs.hosts["red"].run("traceroute", "-n", "-q", 1, "-w", 2, "10.9.0.2").stdout
-        assert "10.0.0.1" in hops and "10.9.0.2" in hops
+        first = vrfs.hosts["red"].ping("10.9.0.2", "-t", 1, "-W", 2, check=False).stdout
+        assert "From 10.0.0.1" in first and "Time to live exceeded" in first
     finally:
         daemon.plx("route", "del", "10.9.0.0/24", "vrf", "red")
         daemon.plx("route", "del", "10.0.0.0/24")
@@ -156,12 +129,12 @@ def test_a_leaked_route_leads_into_another_vrf_and_back(vrfs):
 def test_a_subnet_is_leaked_with_its_neighbours(vrfs):
     daemon = vrfs.daemon
     daemon.plx("route", "add", "10.9.0.0/24", "vrf", "red", "dev", "wan0")
-    daemon.plx("route", "add", "10.0.0.0/24", "dev", "vlan10")
+    daemon.plx("route", "add", "10.0.0.0/24", "dev", "red0")
     try:
         daemon.run_plx("arp", "del", "wan0", "10.9.0.2")
-        daemon.run_plx("arp", "del", "vlan10", "10.0.0.2")
+        daemon.run_plx("arp", "del", "red0", "10.0.0.2")
         succeeds(vrfs.hosts["red"], "10.9.0.2")
-        vrfs.hosts["red"].ping("10.9.0.2", "-i", "0.01", "-s", "3000", count=50)
+        vrfs.hosts["red"].ping("10.9.0.2", "-i", "0.01", count=50)
         assert vrfs.hosts["blue"].ping("10.9.0.2", "-W", 1, check=False).returncode != 0
     finally:
         daemon.plx("route", "del", "10.9.0.0/24", "vrf", "red")
@@ -170,14 +143,14 @@ def test_a_subnet_is_leaked_with_its_neighbours(vrfs):
 
 def test_refusals_change_nothing(vrfs):
     daemon, before = vrfs.daemon, vrfs.show()
-    assert "vlan10" in refused(daemon, "vrf", "delete", "red")
+    assert "red0" in refused(daemon, "vrf", "delete", "red")
     assert "VRF red exists" in refused(daemon, "vrf", "add", "red")
     assert "id 7 is that of blue" in refused(daemon, "vrf", "add", "new", "id", 7)
     assert "no VRF none" in refused(daemon, "ifconfig", "wan0", "vrf", "none")
-    assert "already an address of vlan20 in blue" in refused(daemon, "ifconfig", "vlan10", "vrf",
+    assert "already an address of blue0 in blue" in refused(daemon, "ifconfig", "red0", "vrf",
                                                              "blue")
     assert "always there" in refused(daemon, "vrf", "delete", "default")
-    assert "already an address" in refused(daemon, "ifconfig", "vlan10", "inet", "10.0.0.1/25")
+    assert "already an address" in refused(daemon, "ifconfig", "red0", "inet", "10.0.0.1/25")
     assert vrfs.show() == before
     succeeds(vrfs.hosts["red"], "10.0.0.1")
 
@@ -187,16 +160,16 @@ def test_an_interface_moves_with_its_addresses(vrfs):
     daemon.plx("vrf", "add", "other", "id", 9)
     daemon.plx("route", "add", "10.77.0.0/16", "vrf", "red", "via", "10.0.0.2")
     try:
-        daemon.plx("ifconfig", "vlan10", "vrf", "other")
-        assert interface(daemon, "vlan10")["vrf"] == "other"
+        daemon.plx("ifconfig", "red0", "vrf", "other")
+        assert interface(daemon, "red0")["vrf"] == "other"
         succeeds(vrfs.hosts["red"], "10.0.0.1")
         succeeds(vrfs.hosts["red"], "2001:db8::1")
-        assert daemon.plx("route", "get", "10.0.0.9", "-V", "other")["interface"] == "vlan10"
+        assert daemon.plx("route", "get", "10.0.0.9", "-V", "other")["interface"] == "red0"
         assert daemon.plx("route", "get", "10.0.0.9", "-V", "red")["kind"] == "no-route"
         assert daemon.plx("route", "get", "10.77.0.1", "-V", "red")["kind"] == "no-route"
-        assert "vlan10" in refused(daemon, "vrf", "delete", "other")
+        assert "red0" in refused(daemon, "vrf", "delete", "other")
     finally:
-        daemon.plx("ifconfig", "vlan10", "vrf", "red")
+        daemon.plx("ifconfig", "red0", "vrf", "red")
         daemon.plx("vrf", "delete", "other")
     succeeds(vrfs.hosts["red"], "10.0.0.1")
 
@@ -214,14 +187,14 @@ def test_the_configuration_has_it_all(vrfs):
 # ---- sources ------------------------------------------------------------------------------------
 @pytest.fixture
 def strict(vrfs):
-    vrfs.daemon.plx("ifconfig", "vlan10", "urpf", "strict")
+    vrfs.daemon.plx("ifconfig", "red0", "urpf", "strict")
     yield vrfs
-    vrfs.daemon.plx("ifconfig", "vlan10", "urpf", "off")
+    vrfs.daemon.plx("ifconfig", "red0", "urpf", "off")
 
 
 def spoofed(vrfs, source):
     """Sends one datagram from `source` behind red's host. Returns the drops that moved."""
-    station = vrfs.on_interface(vrfs.hosts["red"], "10.0.0.2", "vlan10")
+    station = vrfs.on_interface(vrfs.hosts["red"], "10.0.0.2", "red0")
     frame = station.ether() / IP(src=source, dst="10.55.0.1") / UDP(dport=9)
     before = vrfs.daemon.drops()
     station.exchange(frame)
@@ -240,7 +213,7 @@ def test_strict_takes_sources_of_that_interface_only(strict):
         assert spoofed(strict, "10.67.1.1") == {"Ip4Spoofed": 1}, "a route leads elsewhere"
         assert spoofed(strict, "198.51.100.1") == {"Ip4Spoofed": 1}, "no route"
         assert spoofed(strict, "10.55.3.3") == {"Ip4Spoofed": 1}, "a blackhole"
-        daemon.plx("ifconfig", "vlan10", "urpf", "loose")
+        daemon.plx("ifconfig", "red0", "urpf", "loose")
         assert spoofed(strict, "10.67.1.1") == {"Ip4Blackhole": 1}, "some route"
         assert spoofed(strict, "198.51.100.1") == {"Ip4Spoofed": 1}
         assert spoofed(strict, "10.0.0.1") == {"Ip4Spoofed": 1}, "our own"
@@ -280,7 +253,7 @@ def test_a_tunnel_has_its_outside_in_one_vrf_and_its_inside_in_another(vrfs):
         for direction, spi in (("out", "0x1000"), ("in", "0x2000")):
             assert daemon.run_plx("ipsec", "sa", "add", "ipsec0", direction, spi, "aes-gcm-256",
                                   "--key-file", str(key)).returncode == 0
-        station = vrfs.on_interface(vrfs.hosts["blue"], "10.0.0.2", "vlan20")
+        station = vrfs.on_interface(vrfs.hosts["blue"], "10.0.0.2", "blue0")
         peer = Peer(station, "ipsec0", "10.0.0.1", "10.0.0.2", "10.2.0", 0x1000, 0x2000, KEY, KEY)
 
         # From red's host into the tunnel: sealed, it comes out to blue's host.
@@ -299,7 +272,7 @@ def test_a_tunnel_has_its_outside_in_one_vrf_and_its_inside_in_another(vrfs):
         tap.close()
 
         # The same from red, where the tunnel's outside is not: the SA is for blue alone.
-        wrong = vrfs.on_interface(vrfs.hosts["red"], "10.0.0.2", "vlan10")
+        wrong = vrfs.on_interface(vrfs.hosts["red"], "10.0.0.2", "red0")
         before = daemon.drops()
         wrong.exchange(Peer(wrong, "x", "10.0.0.1", "10.0.0.2", "10.2.0", 0x1000, 0x2000, KEY, KEY)
                        .seal(IP(src="10.2.0.9", dst="10.0.0.2") / UDP(), sequence=500))
