@@ -14,16 +14,21 @@ struct Lookup {
   Leads to;
 };
 
-void to_broadcast(core::Worker& w, const Ip4Config& config, const Ip4Arrival& arrival,
-                  const Lookup& l, Ip4LookupNext& next) noexcept {
-  // 255.255.255.255 belongs to every link, a subnet's broadcast address to its own (RFC 2644).
-  const bool ours =
-      l.to.hop->interface == core::kNoInterface || l.to.hop->interface == arrival.interface;
-  if (ours && arrival.interface != core::kNoInterface)
+/// 255.255.255.255 belongs to every link, a subnet's broadcast address to its own (RFC 2644).
+bool is_of_link(const NextHop& broadcast, const Ip4Arrival& arrival) noexcept {
+  return broadcast.interface == core::kNoInterface || broadcast.interface == arrival.interface;
+}
+
+/// Whether a broadcast goes on to all hosts of another link, which its next hop has the header for.
+bool is_spread(const Ip4Config& config, const Ip4Arrival& arrival, const NextHop& hop) noexcept {
+  return config.sysctl.directed_broadcast && config.sysctl.forwarding && !arrival.link_group &&
+         !is_of_link(hop, arrival);
+}
+
+void to_broadcast(core::Worker& w, const Ip4Arrival& arrival, const Lookup& l,
+                  Ip4LookupNext& next) noexcept {
+  if (is_of_link(*l.to.hop, arrival) && arrival.interface != core::kNoInterface)
     next.broadcast.push(l.m);
-  else if (!ours && config.sysctl.directed_broadcast && config.sysctl.forwarding &&
-           !arrival.link_group)
-    next.forward.push(l.m, l.to.hop);  // its header is to all on that link
   else
     w.drop(l.m, DropReason::Ip4DirectedBroadcast);
 }
@@ -34,7 +39,7 @@ void dispose(core::Worker& w, IpShard& shard, const Ip4Config& config, const Ip4
   using K = NextHopKind;
   constexpr std::uint8_t kUnreachable = Icmp4View::kUnreachable;
   switch (l.to.kind) {
-    case K::Broadcast: return to_broadcast(w, config, arrival, l, next);
+    case K::Broadcast: return to_broadcast(w, arrival, l, next);
     case K::Blackhole: return w.drop(l.m, DropReason::Ip4Blackhole);
     case K::Martian: return w.drop(l.m, DropReason::Ip4Martian);
     case K::Multicast: return w.drop(l.m, DropReason::Ip4Multicast);
@@ -91,6 +96,8 @@ void ip4_lookup(core::Worker& w, IpShard& shard, const Ip4Config& config, Ip4Arr
       local.push(packets[i]);
     else if (kind == NextHopKind::Tunnel && plain)
       tunnel.push(packets[i], hop);
+    else if (kind == NextHopKind::Broadcast && is_spread(config, arrival, *hop))
+      forward.push(packets[i], hop);
     else
       to_be_resolved(i, {hop, kind}, flow);
   }
