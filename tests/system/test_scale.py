@@ -8,6 +8,7 @@ POLLUX_TEST_LONG=1: as many as a router of the default-free zone has.
 import os
 import pathlib
 import re
+import subprocess
 import time
 
 import pytest
@@ -34,7 +35,7 @@ class Big(Network):
             one["address"].append(f"2001:db8:{number}::1/64")
         self.start({
             "limits": {"routes": ROUTES + 1000, "routes6": ROUTES6 + 1000,
-                       "route_groups6": 2 * ROUTES6, "interfaces": VLANS + 8,
+                       "route_groups6": 3 * ROUTES6 + 1000, "interfaces": VLANS + 8,
                        "next_hops": 4 * VLANS + 1000, "vrfs": VRFS,
                        "vrf_groups": 64 * VRFS + 1000, "neighbors": 4096},
             "sysctl": {"net.inet.ip.forwarding": 1, "net.inet6.ip6.forwarding": 1,
@@ -73,7 +74,8 @@ def table6(count):
 
 def steady(host, target):
     """A ping that goes on until it is asked for its loss."""
-    return host.start("ping", "-i", "0.01", "-c", str(PACKETS * 100), "-q", target)
+    return host.start("ping", "-i", "0.01", "-c", str(PACKETS * 100), "-q", target,
+                      stdout=subprocess.PIPE, text=True)
 
 
 def loss_of(process):
@@ -152,6 +154,14 @@ def test_vlans_and_vrfs_with_one_address(big):
     print(f"\n{VRFS} VRFs and {VLANS} VLANs in {took:.1f} s; {big.memory_mib()} MiB, "
           f"+{big.memory_mib() - before}")
     assert "table is full" in daemon.run_plx("vrf", "add", "more").stderr
+    shown = daemon.plx("vrf")
+    assert len(shown) == VRFS + 1 and shown[1]["interfaces"] == ["vlan1"]
+    big.host_a.ping("10.2.0.2")
+    probe = big.host_a.ip("link", "add", "link", "eth0", "name", "probe", "type", "vlan", "id", 9,
+                          check=False)
+    if probe.returncode != 0:
+        pytest.skip("no traffic: this kernel has no VLANs")
+    big.host_a.ip("link", "del", "probe")
     for n in (1, VRFS // 2, VRFS):
         host = big.lab.namespace(f"scale-{n}")
         big.host_a.ip("link", "add", "link", "eth0", "name", f"v{n}", "type", "vlan", "id", n)
@@ -163,6 +173,3 @@ def test_vlans_and_vrfs_with_one_address(big):
                  f"VRF v{n}")
         assert [x["address"] for x in daemon.plx("arp") if x["interface"] == f"vlan{n}"] == [
             f"10.0.0.{n % 200 + 2}"]
-    shown = daemon.plx("vrf")
-    assert len(shown) == VRFS + 1 and shown[1]["interfaces"] == ["vlan1"]
-    big.host_a.ping("10.2.0.2")
