@@ -27,6 +27,7 @@ std::optional<std::size_t> Manager::Impl::index_of(core::InterfaceId id,
 /// Looks for others that have the address, or lets it be used at once where that is switched off.
 void Manager::Impl::detect(core::InterfaceId id, std::size_t index) {
   const IpPrefix address = managed[id].addresses[index];
+  if (is_loopback(address.address)) return;  // no other host can have it
   const std::int64_t probes =
       sysctl.value(address.is_ip4() ? "net.inet.ip.dad_count" : "net.inet6.ip6.dad_count");
   if (probes == 0 || !has_neighbors(id)) return address_unique(id, address.address);

@@ -79,7 +79,9 @@ bool Manager::Impl::speaks_inet6(core::InterfaceId id) const {
   const ManagedInterface& i = managed[id];
   if (is_autoconf(id) || i.spec.rtadv.enabled) return true;
   for (std::size_t n = 0; n < i.addresses.size(); ++n)
-    if (!i.addresses[n].is_ip4() && i.lives[n].origin != AddressOrigin::LinkLocal) return true;
+    if (!i.addresses[n].is_ip4() && !is_loopback(i.addresses[n].address) &&
+        i.lives[n].origin != AddressOrigin::LinkLocal)
+      return true;
   return false;
 }
 

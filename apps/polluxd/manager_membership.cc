@@ -49,6 +49,7 @@ std::set<IpAddress> Manager::Impl::wanted_groups(core::InterfaceId id) const {
   std::set<IpAddress> wanted = i.asked_groups;
   for (std::size_t n = 0; n < i.addresses.size(); ++n) {
     if (!has_neighbors(id)) break;
+    if (is_loopback(i.addresses[n].address)) continue;
     if (i.addresses[n].is_ip4())
       wanted.insert(igmp::kAllHosts);
     else if (i.lives[n].state != AddressState::Duplicated)

@@ -92,22 +92,23 @@ protected:
   std::map<std::size_t, std::uint64_t> packets_;
   std::vector<Asked> asked_;
   std::uint64_t now_us_ = 0;
-  NeighborTable table_{{.next_hops = next_hops_,
-                        .routes = routes_,
-                        .limit = kLimit,
-                        .link =
-                            [](core::InterfaceId id, const core::IpAddress& address) {
-                              return proto::NextHopFields{.interface = id,
-                                                          .mtu = 1500,
-                                                          .gateway = address,
-                                                          .source = ip("192.0.2.1"),
-                                                          .src_mac = mac(1)};
-                            },
-                        .request =
-                            [this](core::InterfaceId, const core::IpAddress& address, auto to) {
-                              asked_.push_back({address, to});
-                            },
-                        .packets = [this](proto::NextHopId id) { return packets_[id]; }}};
+  NeighborTable table_{
+      {.next_hops = next_hops_,
+       .routes = [this](core::InterfaceId) -> proto::RouteTable& { return routes_; },
+       .limit = kLimit,
+       .link =
+           [](core::InterfaceId id, const core::IpAddress& address) {
+             return proto::NextHopFields{.interface = id,
+                                         .mtu = 1500,
+                                         .gateway = address,
+                                         .source = ip("192.0.2.1"),
+                                         .src_mac = mac(1)};
+           },
+       .request =
+           [this](core::InterfaceId, const core::IpAddress& address, auto to) {
+             asked_.push_back({address, to});
+           },
+       .packets = [this](proto::NextHopId id) { return packets_[id]; }}};
 };
 
 TEST_F(NeighborTableTest, AskedForThreeTimesASecondApartThenFailedThenForgotten) {

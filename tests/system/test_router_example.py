@@ -8,7 +8,8 @@ import pytest
 from lab import wait_for
 from networks import Network
 from scapy.layers.inet import IP, UDP
-from scapy.layers.l2 import Dot1Q, Ether
+from scapy.layers.l2 import Ether
+from switch import Switch
 
 DOCUMENT = pathlib.Path(__file__).resolve().parents[2] / "docs" / "router.md"
 UPSTREAM = ("192.0.2.254", "2001:db8:0:2::fe")
@@ -26,12 +27,11 @@ class Example(Network):
         self.out, self.staff, self.guest = (lab.namespace(f"example-{n}")
                                             for n in ("out", "staff", "guest"))
         lab.cable(self.out, "eth0", self.gw, "wan")
-        lab.cable(self.staff, "trunk", self.gw, "lan")
-        self.staff.ip("link", "add", "link", "trunk", "name", "eth0", "type", "vlan", "id", "10")
-        self.staff.ip("link", "add", "link", "trunk", "name", "guest", "type", "vlan", "id", "20")
-        self.staff.ip("link", "set", "guest", "netns", self.guest.name, "name", "eth0")
+        switch = Switch(lab, "example-switch").trunk(self.gw, "lan")
+        switch.access(self.staff, "eth0", 10)
+        switch.access(self.guest, "eth0", 20)
+        switch.start()
         for node, addresses in ((self.out, UPSTREAM), (self.staff, STAFF), (self.guest, GUEST)):
-            node.ip("link", "set", "eth0", "up")
             enable_inet6(node, "eth0")
             node.address("eth0", f"{addresses[0]}/24")
             node.ip("-6", "addr", "add", f"{addresses[1]}/64", "dev", "eth0", "nodad")
@@ -88,9 +88,9 @@ def test_guests_ask_their_own_gateway_only(example):
 def test_nobody_sends_with_anothers_address(example):
     """urpf = "strict"."""
     gateway = next(i["mac"] for i in example.daemon.plx("ifconfig") if i["name"] == "staff0")
-    tap = example.staff.tap("trunk")
+    tap = example.staff.tap("eth0")
     before = example.daemon.drops().get("Ip4Spoofed", 0)
-    tap.send(Ether(src=example.staff.mac("eth0"), dst=gateway) / Dot1Q(vlan=10) /
+    tap.send(Ether(src=example.staff.mac("eth0"), dst=gateway) /
              IP(src="10.20.0.2", dst=UPSTREAM[0]) / UDP(dport=9) / b"not mine")
     wait_for(lambda: example.daemon.drops().get("Ip4Spoofed", 0) == before + 1, "the drop")
 
