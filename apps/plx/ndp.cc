@@ -26,18 +26,19 @@ std::string seconds(const Json& object, const char* member) {
   return fmt::format("{}s", count_of(object, member));
 }
 
+/// When something will be done about a neighbour.
+std::string expiry(const Json& n) {
+  if (n.contains("expires_ms") && !n["expires_ms"].is_null())
+    return fmt::format("{:.1f}s", static_cast<double>(count_of(n, "expires_ms")) / 1000);
+  return n.value("state", "") == "permanent" ? std::string{"permanent"} : std::string{"-"};
+}
+
 std::string show_neighbors(const Json& neighbors) {
   Table table{{"Neighbor", "Linklayer Address", "Netif", ">Expire", "State", "Flags"}};
   for (const Json& n : neighbors) {
     if (n.value("address", "").find(':') == std::string::npos) continue;
-    const std::string state = n.value("state", "");
-    std::string expire = "permanent";
-    if (n.contains("expires_ms") && !n["expires_ms"].is_null())
-      expire = fmt::format("{:.1f}s", static_cast<double>(count_of(n, "expires_ms")) / 1000);
-    else if (state != "permanent")
-      expire = "-";
     table.add({with_zone(n, "address"), n["mac"].is_null() ? "(incomplete)" : text_of(n, "mac"),
-               text_of(n, "interface"), std::move(expire), state,
+               text_of(n, "interface"), expiry(n), n.value("state", ""),
                n.value("router", false) ? "R" : ""});
   }
   return table.text();

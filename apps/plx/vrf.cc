@@ -15,7 +15,7 @@ std::string show(const Json& vrfs) {
   for (const Json& v : vrfs) {
     std::string interfaces;
     for (const Json& name : v.value("interfaces", Json::array()))
-      interfaces += (interfaces.empty() ? "" : " ") + name.get<std::string>();
+      interfaces += fmt::format("{}{}", interfaces.empty() ? "" : " ", name.get<std::string>());
     table.add({text_of(v, "name"), text_of(v, "id"), use(v.value("routes", Json::object())),
                use(v.value("routes6", Json::object())), interfaces});
   }
