@@ -49,8 +49,12 @@ void NeighborTable::seen(const core::Event& e, std::uint64_t now_us,
   if (is_router) entry.is_router = *is_router;
   if (entry.state == NeighborState::Permanent) return;
   if (e.address.is_ip4()) {
+    // One that we never asked only says so: it must not crowd out those that answer.
+    const bool answered = entry.answered || entry.asked != 0;
     learn(key, entry, e.mac);
     confirm(key, entry, now_us);
+    entry.answered = answered;
+    settle(key, entry);
   } else if (!has_mac(entry.state) || entry.mac != e.mac) {
     // It reaches us; whether we reach it is not proven (section 7.2.3).
     learn(key, entry, e.mac);

@@ -222,6 +222,7 @@ void NeighborTable::settle(const Key& key, Entry& e) {
   Worth worth = Worth::Kept;
   if (dynamic && e.state == NeighborState::Failed) worth = Worth::Failed;
   if (dynamic && e.state == NeighborState::Incomplete) worth = Worth::Unanswered;
+  if (dynamic && e.state == NeighborState::Reachable && !e.answered) worth = Worth::Stranger;
   if (dynamic && e.state == NeighborState::Stale)
     worth = e.answered ? Worth::Stale : Worth::Stranger;
   if (worth == e.worth) return;

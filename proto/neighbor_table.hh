@@ -52,7 +52,7 @@ struct NeighborInfo {
 /// that have not answered take half of the table at most; what nobody leans on has at most three
 /// quarters of it on one link. Where there is no room, of those that failed, those not answered
 /// yet, those that only spoke to us, and those gone stale, in this order, the oldest of the link
-/// that has most of them gives way. Reachable ones never do.
+/// that has most of them gives way. Those that have answered us and are reachable never do.
 ///
 /// Manager thread; takes time as an argument.
 class NeighborTable {

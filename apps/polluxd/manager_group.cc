@@ -49,13 +49,19 @@ std::optional<Manager::Impl::Way> Manager::Impl::find_way(const RouteNextHop& ho
   return std::nullopt;  // blackholes and the like: nothing is lost by saying so
 }
 
-/// The link of a VRF that has `address` on one of its subnets.
+/// The link of a VRF that has `address` on one of its subnets, on the smallest one of all.
 core::InterfaceId Manager::Impl::link_to(const core::IpAddress& address, std::uint16_t vrf) const {
-  for (const core::Interface& i : master.interfaces)
-    if (i.vrf == vrf && i.kind != core::Interface::Kind::None && has_neighbors(i.id) &&
-        subnet_of(i.id, address))
-      return i.id;
-  return core::kNoInterface;
+  core::InterfaceId best = core::kNoInterface;
+  int length = -1;
+  for (const core::Interface& i : master.interfaces) {
+    if (i.vrf != vrf || i.kind == core::Interface::Kind::None || !has_neighbors(i.id)) continue;
+    for (const proto::IpPrefix& subnet : managed[i.id].addresses)
+      if (subnet.contains(address) && subnet.length > length) {
+        best = i.id;
+        length = subnet.length;
+      }
+  }
+  return best;
 }
 
 /// Takes the way: a neighbour that it needs stays as long as the member does.

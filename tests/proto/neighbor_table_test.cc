@@ -357,6 +357,18 @@ TEST_F(NeighborTableTest, FullTableKeepsWhatIsOfUseAndForgetsWhatIsNot) {
   EXPECT_EQ(kind(), NextHopKind::Reachable);
 }
 
+/// Whoever asks us gets an entry, but has not answered us: those who have, and gateways, stay.
+TEST_F(NeighborTableTest, OnesThatOnlySpeakToUsGiveWay) {
+  reachable();
+  for (std::uint32_t n = 1; n <= 3 * kLimit; ++n)
+    seen(mac(static_cast<std::uint8_t>(n)), 0xc0000280 + n, /*asks_us=*/true);
+  EXPECT_EQ(state(), NeighborState::Reachable) << "it has answered";
+  EXPECT_LE(table_.used(), kLimit);
+  EXPECT_EQ(state(0xc0000281), std::nullopt) << "the oldest have gone";
+  ASSERT_TRUE(table_.use(kLink, ip("192.0.2.77"))) << "a route's gateway finds room";
+  EXPECT_EQ(state(ip("192.0.2.77")), NeighborState::Idle);
+}
+
 TEST_F(NeighborTableTest, NextHopTableFullIsRefusedWithNothingChanged) {
   while (next_hops_.allocate({})) {}
   const auto refused = table_.add_permanent(kLink, kHost, mac(9), now_us_);

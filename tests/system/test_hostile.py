@@ -78,7 +78,8 @@ def rising(siege, reason, by):
 def test_scan_of_a_slash_8(siege):
     """The router is made to ask for ever new neighbours."""
     base = int(ipaddress.ip_address("10.64.0.0"))
-    frames = [bytes(siege.ether() / IP(src="10.1.0.2", dst=base + 257 * n) / UDP(dport=9))
+    frames = [bytes(siege.ether() / IP(src="10.1.0.2", dst=str(ipaddress.IPv4Address(base + 257 * n)))
+                    / UDP(dport=9))
               for n in range(FRAMES)]
     siege.beside(frames, rising(siege, "NeighborHoldFull", 1))
     use = siege.usage("neighbors")

@@ -103,4 +103,5 @@ def test_traceroute(example):
 
 
 def test_ping_from_the_guests_table(example):
-    assert example.daemon.run_plx("ping", "-c", "1", "-V", "guest", UPSTREAM[0]).returncode == 0
+    told = example.daemon.run_plx("ping", "-c", "1", "-V", "guest", "-I", "10.20.0.1", UPSTREAM[0])
+    assert told.returncode == 0, told.stdout
