@@ -153,8 +153,8 @@ class TapLink(Network):
 class TapRouter(Network):
     MTU_B = 1300
 
-    def __init__(self, lab):
-        super().__init__(lab, "taprouter")
+    def __init__(self, lab, role="taprouter"):
+        super().__init__(lab, role)
         ports = [("a", "lan0", "10.1.0", 1500), ("b", "wan0", "10.2.0", self.MTU_B)]
         self.start({
             "sysctl": {"net.inet.ip.forwarding": 1},
@@ -164,7 +164,7 @@ class TapRouter(Network):
         })
         hosts = []
         for side, _, network, mtu in ports:
-            host = lab.namespace(f"taprouter-{side}")
+            host = lab.namespace(f"{role}-{side}")
             self.gw.ip("link", "set", f"plxtap{side}", "netns", host.name)
             host.ip("link", "set", f"plxtap{side}", "name", "eth0", "mtu", mtu, "up")
             host.address("eth0", f"{network}.2/24")

@@ -81,7 +81,7 @@ def net(lab):
 
 @pytest.fixture(scope="module")
 def taps(lab):
-    return TapRouter(lab)
+    return TapRouter(lab, "local-taps")
 
 
 def all_answered(done, count):

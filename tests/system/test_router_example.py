@@ -103,5 +103,5 @@ def test_traceroute(example):
 
 
 def test_ping_from_the_guests_table(example):
-    told = example.daemon.run_plx("ping", "-c", "1", "-V", "guest", "-I", "10.20.0.1", UPSTREAM[0])
+    told = example.daemon.run_plx("ping", "-c", "1", "-V", "guest", GUEST[0])
     assert told.returncode == 0, told.stdout
