@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <algorithm>
+#include <fstream>
 
+#include "apps/polluxd/api_method.hh"
 #include "tests/apps/api_lab.hh"
 
 /// Each method, against a real manager.
@@ -405,5 +407,18 @@ TEST_F(ApiOf, PingOfAClientThatHasGone) {
 TEST_F(ApiOf, PingThatCannotBeSent) {
   EXPECT_EQ(bad("ping", {{"destination", "192.0.2.1"}})["data"]["code"], "NotFound");
   EXPECT_EQ(code(bad("ping", {{"destination", "10.0.0.7"}, {"size", 70000}})), -32602);
+}
+
+TEST(ApiDocumentation, HasAHeadingForEachMethod) {
+  std::ifstream file{POLLUX_DOCS "/api.md"};
+  std::string headings;
+  for (std::string line; std::getline(file, line);)
+    if (line.starts_with("### ")) headings += line.substr(3) + ",";
+  using namespace polluxd;
+  for (const auto methods :
+       {interface_methods(), driver_methods(), event_methods(), observe_methods(), route_methods(),
+        ipsec_methods(), stats_methods(), config_methods()})
+    for (const Method& m : methods)
+      EXPECT_THAT(headings, HasSubstr(" " + std::string{m.name} + ","));
 }
 }  // namespace
