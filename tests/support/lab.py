@@ -27,6 +27,7 @@ import threading
 import time
 
 PREFIX = "plx"
+FIRST_INSTANCE = 100  # the low ones are for people
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 GENEROUS_S = 60  # how long anything that should be quick may take on a loaded machine
 
@@ -276,7 +277,7 @@ class Polluxd:
         self.instance = lab.next_instance() if instance is None else instance
         self.namespace = namespace
         self.started = time.time()
-        self.folder = lab.folder(name or f"polluxd-{self.instance}")
+        self.folder = lab.folder(name or f"polluxd-{len(lab.daemons)}")
         self.socket = self.folder / f"{self.instance}.sock"
         self.log_file = self.folder / "log"
         self.config_file = self.folder / "pollux.toml"
@@ -352,7 +353,8 @@ class Lab:
     def __init__(self):
         self.daemons = []
         self._stack = contextlib.ExitStack()
-        self._instance = 99  # the low ones are for people
+        self._instance = FIRST_INSTANCE - 1
+        self._claims = set()
         self._old_handlers = {}
         self._folder = None
 
@@ -392,18 +394,28 @@ class Lab:
         self._stack.callback(undo, *arguments)
 
     def next_instance(self):
-        """A number for polluxd's -i that no other run on this machine uses at the same time."""
-        for number in range(self._instance + 1, 256):
-            claim = socket.socket(socket.AF_UNIX)
-            try:
-                claim.bind(f"\0{PREFIX}-instance-{number}")  # abstract: gone with this process
-            except OSError:
-                claim.close()
-                continue
-            self.on_close(claim.close)
-            self._instance = number
-            return number
+        """A number for polluxd's -i that no other run on this machine uses at the same time: the
+        next one, after the last the first again whose daemon has ended."""
+        count = 256 - FIRST_INSTANCE
+        for step in range(1, count + 1):
+            number = FIRST_INSTANCE + (self._instance - FIRST_INSTANCE + step) % count
+            if self._claim(number):
+                self._instance = number
+                return number
         raise LabError("all instance numbers are taken")
+
+    def _claim(self, number):
+        if number in self._claims:
+            return all(d.instance != number or d.process.poll() is not None for d in self.daemons)
+        claim = socket.socket(socket.AF_UNIX)
+        try:
+            claim.bind(f"\0{PREFIX}-instance-{number}")  # abstract: gone with this process
+        except OSError:
+            claim.close()
+            return False
+        self.on_close(claim.close)
+        self._claims.add(number)
+        return True
 
     def folder(self, name):
         path = self._folder / name
