@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "proto/loopback.hh"
 
+#include "core/inet6.hh"
 #include "core/mbuf.hh"
 #include "core/observation.hh"
 #include "proto/wire/ip4.hh"
@@ -45,7 +46,7 @@ std::uint32_t loop_input(core::Worker& w, const Loopback& loopback, LoopQueue& q
     queue.pop();
     if (counts(w, loopback)) w.interface[loopback.interface].rx.add(1, m->pkt_len);
     const Bytes front = core::front_bytes(*m);
-    if (front[0] >> 4 == 6) {
+    if (core::kInet6 && front[0] >> 4 == 6) {
       next.ip6.push(m);
       continue;
     }

@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include "core/inet6.hh"
+
 namespace proto {
 std::string_view to_string(RouteOrigin o) noexcept {
   switch (o) {
@@ -42,21 +44,26 @@ RouteTable::Routes::const_iterator RouteTable::best(const IpPrefix& prefix) cons
 }
 
 core::Expected<> RouteTable::set_fib(const IpPrefix& prefix, NextHopId next_hop) {
-  if (!prefix.is_ip4())
-    return std::visit([&](auto* fib) { return fib->set(prefix, next_hop); }, fib6_);
+  if (!prefix.is_ip4()) {
+    if constexpr (core::kInet6)
+      return std::visit([&](auto* fib) { return fib->set(prefix, next_hop); }, fib6_);
+    else
+      return core::no_inet6(to_string(prefix));
+  }
   if (Fib4* const* fib = std::get_if<Fib4*>(&fib4_)) return (*fib)->set(prefix.ip4(), next_hop);
   return std::get<CompactFib*>(fib4_)->set(prefix, next_hop);
 }
 
 void RouteTable::remove_from_fib(const IpPrefix& prefix) {
   const auto known = [&](const IpPrefix& p) { return best(p)->second.next_hop; };
-  if (Fib4* const* fib4 = std::get_if<Fib4*>(&fib4_); fib4 != nullptr && prefix.is_ip4())
-    (*fib4)->remove(prefix.ip4());
-  else if (Fib6* const* fib6 = std::get_if<Fib6*>(&fib6_); fib6 != nullptr && !prefix.is_ip4())
-    (*fib6)->remove(prefix);
-  else
-    (prefix.is_ip4() ? std::get<CompactFib*>(fib4_) : std::get<CompactFib*>(fib6_))
-        ->remove(prefix, known);
+  if (prefix.is_ip4()) {
+    if (Fib4* const* fib = std::get_if<Fib4*>(&fib4_)) return (*fib)->remove(prefix.ip4());
+    return std::get<CompactFib*>(fib4_)->remove(prefix, known);
+  }
+  if constexpr (core::kInet6) {
+    if (Fib6* const* fib = std::get_if<Fib6*>(&fib6_)) return (*fib)->remove(prefix);
+    std::get<CompactFib*>(fib6_)->remove(prefix, known);
+  }
 }
 
 core::Expected<> RouteTable::add(const IpPrefix& prefix, RouteOrigin origin, const Route& route) {

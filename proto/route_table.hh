@@ -51,8 +51,12 @@ class RouteTable {
 public:
   RouteTable(Fib4& fib4, Fib6& fib6) noexcept : fib4_{&fib4}, fib6_{&fib6} {}
   RouteTable(CompactFib& fib4, CompactFib& fib6) noexcept : fib4_{&fib4}, fib6_{&fib6} {}
+  /// Of IPv4 alone, until it is given the other family's FIB.
+  explicit RouteTable(Fib4& fib4) noexcept : fib4_{&fib4} {}
+  /// @pre no IPv6 route is there.
+  void set_fib6(Fib6& fib6) noexcept { fib6_ = &fib6; }
 
-  /// @return Exists (same prefix and origin) | Full.
+  /// @return Exists (same prefix and origin) | Full | Unsupported (IPv6, in a build without it).
   core::Expected<> add(const IpPrefix& prefix, RouteOrigin origin, const Route& route);
   /// @return the route that was there | NotFound.
   core::Expected<Route> remove(const IpPrefix& prefix, RouteOrigin origin);

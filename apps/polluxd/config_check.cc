@@ -154,6 +154,8 @@ void Check::check_interface(std::size_t n) {
   check_vrf_name(spec.vrf, place, "vrf", what);
   Owner owner{spec.name, false, spec.addresses, spec.vrf};
   check_addresses(owner, place, what, driver && driver_name(**driver) == "loop");
+  if (const auto good = Manager::check_autoconf(spec.autoconf); !good)
+    complain(place, "autoconf", what, good.error().context);
   if (const auto good = Manager::check_rtadv(spec.rtadv); !good)
     complain(place, "rtadv", what, good.error().context);
   if (speaks_inet6(spec)) owner.addresses.emplace_back(kLinkLocal, std::uint8_t{64});

@@ -8,6 +8,7 @@
 #include <stdexcept>
 
 #include "apps/polluxd/manager_impl.hh"
+#include "core/inet6.hh"
 #include "core/log.hh"
 #include "core/mbuf.hh"
 #include "proto/link_header.hh"
@@ -29,8 +30,6 @@ void add_reassembly_sysctls(core::Sysctl& s) {
   const proto::ReassemblyLimits l;
   s.add({"net.inet.ip.maxfragpackets", "datagrams in fragments that a worker keeps; 0: none", 0,
          Reassembler::kMaxDatagrams, l.ip4_datagrams});
-  s.add({"net.inet6.ip6.maxfragpackets", "datagrams in fragments that a worker keeps; 0: none", 0,
-         Reassembler::kMaxDatagrams, l.ip6_datagrams});
   s.add({"net.inet.ip.maxfrags",
          "fragments that a worker keeps, of both families; all workers together never more "
          "than a quarter of limits.mbufs",
@@ -39,8 +38,6 @@ void add_reassembly_sysctls(core::Sysctl& s) {
          Reassembler::kMaxPerDatagram, l.per_datagram});
   s.add({"net.inet.ip.ipfragttl", "seconds that an IPv4 datagram waits for fragments", 1, 255,
          std::int64_t{l.ip4_ttl_us} / 1'000'000});
-  s.add({"net.inet6.ip6.ip6fragttl", "seconds that an IPv6 datagram waits for fragments", 1, 255,
-         std::int64_t{l.ip6_ttl_us} / 1'000'000});
 }
 
 /// Workers together keep at most a quarter of the buffers, whatever sysctl says: a flood of
@@ -53,12 +50,10 @@ proto::ReassemblyLimits reassembly_limits(const core::Sysctl& s, std::size_t buf
   };
   const std::size_t most = std::max<std::size_t>(8, buffers / (4 * workers));
   return {.ip4_datagrams = small("net.inet.ip.maxfragpackets"),
-          .ip6_datagrams = small("net.inet6.ip6.maxfragpackets"),
           .fragments = static_cast<std::uint16_t>(
               std::min<std::size_t>(small("net.inet.ip.maxfrags"), most)),
           .per_datagram = small("net.inet.ip.maxfragsperpacket"),
-          .ip4_ttl_us = us("net.inet.ip.ipfragttl"),
-          .ip6_ttl_us = us("net.inet6.ip6.ip6fragttl")};
+          .ip4_ttl_us = us("net.inet.ip.ipfragttl")};
 }
 
 void add_sysctls(core::Sysctl& s) {
@@ -66,12 +61,6 @@ void add_sysctls(core::Sysctl& s) {
   s.add({"net.inet.ip.ttl", "TTL of packets of our own", 1, 255, 64});
   s.add({"net.inet.icmp.errppslimit", "ICMP errors a second and worker; 0 sends none", 0, 1'000'000,
          100});
-  s.add({"net.inet6.ip6.forwarding", "forward IPv6 packets between interfaces (0 or 1)", 0, 1, 0});
-  s.add({"net.inet6.ip6.hlim", "hop limit of packets of our own", 1, 255, 64});
-  s.add({"net.inet6.ip6.hdrnestlimit", "extension headers that are read of a packet for us", 0, 50,
-         8});
-  s.add({"net.inet6.icmp6.errppslimit", "ICMPv6 errors a second and worker; 0 sends none", 0,
-         1'000'000, 100});
   add_reassembly_sysctls(s);
   s.add({"net.inet.ip.accept_options", "take packets with IPv4 options in (0 or 1)", 0, 1, 1});
   s.add({"net.inet.ip.directed-broadcast",
@@ -80,8 +69,10 @@ void add_sysctls(core::Sysctl& s) {
          "verify the header checksums of what we say to ourselves (0 or 1)", 0, 1, 0});
   s.add({"net.inet.udp.do_loopback_cksum",
          "verify the UDP checksums of what we say to ourselves (0 or 1)", 0, 1, 0});
-  s.add({"net.inet6.udp6.do_loopback_cksum",
-         "verify the UDP checksums of what we say to ourselves over IPv6 (0 or 1)", 0, 1, 0});
+  s.add({"net.inet.ip.dad_count",
+         "ARP probes before an IPv4 address is used (RFC 5227), which takes 3 seconds and more; 0: "
+         "used at once, announced and defended all the same",
+         0, 10, 0});
   add_inet6_sysctls(s);
   s.add({"net.inet.arp.keep", "seconds for which an ARP answer is good", 2, 86'400, 1200});
   s.add({"net.inet.arp.refresh", "seconds before the end at which a used entry is asked again", 1,
@@ -107,10 +98,8 @@ Manager::Impl::Impl(const Limits& l, Env e, DriverRegistry& d)
       groups{l.next_hop_groups},
       fib4{or_throw(proto::Fib4::create(env.fib_name.c_str(),
                                         {l.routes, l.route_groups, l.next_hops}, env.rcu))},
-      fib6{or_throw(proto::Fib6::create(env.fib_name.c_str(),
-                                        {l.routes6, l.route_groups6, l.next_hops}, env.rcu))},
       fib_blocks{l.vrf_groups, env.rcu},
-      routes{*fib4, *fib6},
+      routes{*fib4},
       vrfs(l.vrfs + 1),
       neighbors{
           {.next_hops = next_hops,
@@ -119,7 +108,10 @@ Manager::Impl::Impl(const Limits& l, Env e, DriverRegistry& d)
            .link = [this](auto id, const auto& address) { return link_fields(id, address); },
            .request = [this](auto id, const auto& address, auto mac) { solicit(id, address, mac); },
            .packets = [this](auto id) { return next_hop_packets(id); },
-           .no_router = [this](auto id, const auto& a) { discovery.no_router(id, a); }}},
+           .no_router =
+               [this](auto id, const auto& a) {
+                 if constexpr (core::kInet6) no_router(id, a);
+               }}},
       sas{or_throw(crypto::SaTable::create(l.sas, env.rcu))},
       managed(l.interfaces),
       tunnel_list(l.tunnels),
@@ -130,10 +122,6 @@ Manager::Impl::Impl(const Limits& l, Env e, DriverRegistry& d)
                  .unique = [this](auto id, const auto& address) { address_unique(id, address); }}},
       memberships{{.report = [this](auto id, auto version,
                                     const auto& records) { report_groups(id, version, records); }}},
-      discovery{{.solicit = [this](auto id) { return solicit_routers(id); },
-                 .changed = [this] { routers_changed = true; }}},
-      advertiser{
-          {.send = [this](auto id, bool last) { return send_router_advertisement(id, last); }}},
       load_base(env.shards.size()),
       observers{env.shards.size(), l.interfaces} {
   add_sysctls(sysctl);
@@ -143,17 +131,17 @@ Manager::Impl::Impl(const Limits& l, Env e, DriverRegistry& d)
   master.ip4.vrf_fibs.resize(vrfs.size());
   master.ip4.next_hops = &next_hops;
   master.ip4.groups = &groups;
-  master.ip6.groups = &groups;
   master.ip4.addresses.resize(l.interfaces);
   master.ip4.tentative.resize(l.interfaces);
-  master.ip6.fib = fib6.get();
   master.ip6.vrf_fibs.resize(vrfs.size());
   master.ip6.vrfs.resize(l.interfaces);
   master.ip6.next_hops = &next_hops;
+  master.ip6.groups = &groups;
   master.ip6.addresses.resize(l.interfaces);
   master.ip6.router.resize(l.interfaces);
   master.ipsec.sas = sas.get();
   master.ipsec.tunnels.resize(l.tunnels);
+  make_inet6();
   make_builtin_next_hops();
   (void)add_builtin_routes(routes);
   published = std::make_unique<core::Published<StackConfig>>(
@@ -169,17 +157,6 @@ const core::Published<StackConfig>& Manager::published() const noexcept {
   return *impl_->published;
 }
 
-void Manager::Impl::load_ip6_sysctl() {
-  proto::Ip6Sysctl& ip6 = master.ip6.sysctl;
-  ip6.forwarding = sysctl.value("net.inet6.ip6.forwarding") != 0;
-  ip6.hop_limit = advertised_hop_limit != 0
-                      ? advertised_hop_limit
-                      : static_cast<std::uint8_t>(sysctl.value("net.inet6.ip6.hlim"));
-  ip6.redirects = sysctl.value("net.inet6.icmp6.rediraccept") != 0;
-  ip6.max_extensions = static_cast<std::uint8_t>(sysctl.value("net.inet6.ip6.hdrnestlimit"));
-  ip6.icmp_errors_per_s = static_cast<std::uint32_t>(sysctl.value("net.inet6.icmp6.errppslimit"));
-}
-
 /// Every change of what is published goes through here: a copy, an exchange, one grace period.
 void Manager::Impl::publish() {
   master.ip4.sysctl.forwarding = sysctl.value("net.inet.ip.forwarding") != 0;
@@ -188,11 +165,11 @@ void Manager::Impl::publish() {
       static_cast<std::uint32_t>(sysctl.value("net.inet.icmp.errppslimit"));
   master.ip4.sysctl.accept_options = sysctl.value("net.inet.ip.accept_options") != 0;
   master.ip4.sysctl.directed_broadcast = sysctl.value("net.inet.ip.directed-broadcast") != 0;
-  load_ip6_sysctl();
   load_loopback();
   publish_addresses();
   ++link_version;
   master.reassembly = reassembly_limits(sysctl, limits.mbufs, env.shards.size());
+  load_inet6();
   master.observation = observers.observation(master.interfaces);
   published->publish(std::make_unique<const StackConfig>(master));
 }
@@ -210,7 +187,7 @@ void Manager::Impl::load_timers() {
   neighbors.set_timers({.keep_s = seconds("net.inet.arp.keep"),
                         .refresh_s = seconds("net.inet.arp.refresh"),
                         .down_s = seconds("net.inet.arp.down")});
-  load_inet6();
+  load_inet6_timers();
 }
 
 const core::Sysctl& Manager::sysctl() const noexcept {
@@ -266,8 +243,8 @@ void Manager::Impl::handle(const core::Event& e) {
     case core::EventKind::RouterSolicited:
     case core::EventKind::RouterAdvertised:
     case core::EventKind::PrefixAdvertised:
-    case core::EventKind::Redirected:
-    case core::EventKind::ListenerQueried: return handle_discovery(e);
+    case core::EventKind::Redirected: return handle_discovery(e);
+    case core::EventKind::ListenerQueried: return listener_queried(e);
   }
 }
 
@@ -279,7 +256,7 @@ void Manager::Impl::announce(core::InterfaceId id, const core::IpAddress& addres
 void Manager::Impl::announce_once(core::InterfaceId id, const core::IpAddress& address) {
   if (address.is_ip4())
     send_arp(id, address.ip4(), address.ip4(), std::nullopt);
-  else
+  else if constexpr (core::kInet6)
     send_advertisement(id, address);
 }
 
@@ -287,7 +264,7 @@ void Manager::Impl::announce_once(core::InterfaceId id, const core::IpAddress& a
 void Manager::Impl::probe(core::InterfaceId id, const core::IpAddress& address) {
   if (address.is_ip4())
     send_arp(id, 0, address.ip4(), std::nullopt);  // RFC 5227 section 1.1
-  else
+  else if constexpr (core::kInet6)
     send_solicitation(id, {}, address, std::nullopt);
 }
 
@@ -298,7 +275,7 @@ void Manager::Impl::solicit(core::InterfaceId id, const core::IpAddress& address
   if (source == core::IpAddress{}) return;  // as nobody only an address of our own is asked for
   if (address.is_ip4())
     send_arp(id, source.ip4(), address.ip4(), to);
-  else
+  else if constexpr (core::kInet6)
     send_solicitation(id, source, address, to);
 }
 

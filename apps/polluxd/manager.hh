@@ -333,6 +333,8 @@ public:
   [[nodiscard]] static std::string bad_address(const proto::IpPrefix& address,
                                                bool loopback = false);
   static core::Expected<> check_next_hops(const RouteSpec& spec);
+  /// @return Unsupported: there is no IPv6 in this build.
+  static core::Expected<> check_autoconf(bool on);
   static core::Expected<> check_rtadv(const RtadvSpec& spec);
   static core::Expected<> check_tunnel(const crypto::TunnelSpec& spec);
   /// @param options  all that the driver declares.

@@ -4,8 +4,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <tuple>
 
 #include "apps/polluxd/manager_impl.hh"
+#include "core/inet6.hh"
 #include "proto/ip6_scope.hh"
 
 namespace polluxd {
@@ -20,6 +22,13 @@ using proto::RouteOrigin;
 /// The subnet as the routing table knows it: that of a link-local address is its link's own.
 IpPrefix scoped(const IpPrefix& subnet, core::InterfaceId id) {
   return {proto::scoped(subnet.address, id), subnet.length};
+}
+
+unsigned common_bits(const core::IpAddress& a, const core::IpAddress& b) noexcept {
+  unsigned bits = 0;
+  while (bits < 128 && ((a.bytes()[bits / 8] ^ b.bytes()[bits / 8]) << (bits % 8) & 0x80) == 0)
+    ++bits;
+  return bits;
 }
 
 /// The broadcast address of an address's subnet, where it has one.
@@ -67,6 +76,8 @@ core::Expected<> Manager::add_address(const std::string& name, IpPrefix address)
 
 core::Expected<> Manager::Impl::add_address(core::InterfaceId id, IpPrefix address,
                                             const AddressLife& life) {
+  if constexpr (!core::kInet6)
+    if (!address.is_ip4()) return core::no_inet6(proto::to_string(address));
   if (const std::string why = bad_address(address, is_loopback_interface(id)); !why.empty())
     return Error{Errc::Invalid, fmt::format("{} {}", proto::to_string(address), why)};
   const auto same_vrf = [&](std::size_t other) {
@@ -222,15 +233,68 @@ void Manager::Impl::link_changed(core::InterfaceId id) {
     if (i.lives[n].usable()) glean.source = i.addresses[n].address;
     next_hops.set(i.connected[n], glean);
   }
-  for (const OnLinkPrefix& p : on_link_prefixes) {
-    if (p.interface != id) continue;
-    proto::NextHopFields glean = link_fields(id, p.prefix.address);
-    glean.kind = NextHopKind::Glean;
-    next_hops.set(p.next_hop, glean);
-  }
+  link_changed_inet6(id);
   if (i.broadcast != 0) next_hops.set(i.broadcast, broadcast_fields(id));
   neighbors.refresh_link(id);
   refresh_tunnels();
+}
+
+/// The interface has come up, or its link has: it may be another link, where others have our
+/// addresses (RFC 4862 section 5.4, RFC 5227 section 2.1).
+void Manager::Impl::link_is_up(core::InterfaceId id) {
+  for (std::size_t n = 0; n < managed[id].addresses.size(); ++n) detect(id, n);
+  update_inet6(id);
+  memberships.link_up(id, now_us);
+  link_is_up_inet6(id);
+  publish();
+  link_changed(id);
+}
+
+/// Workers see IPv4 addresses once they are usable, IPv6's while they are tentative as well.
+void Manager::Impl::publish_addresses() {
+  for (core::InterfaceId id = 0; id < managed.size(); ++id) {
+    const ManagedInterface& i = managed[id];
+    master.ip4.addresses[id].clear();
+    master.ip4.tentative[id].clear();
+    master.ip6.addresses[id].clear();
+    master.ip6.router[id] = is_router(id);
+    master.ip6.vrfs[id] = vrf_of(id);
+    for (std::size_t n = 0; n < i.addresses.size(); ++n) {
+      const bool usable = i.lives[n].usable();
+      if (i.lives[n].state == AddressState::Duplicated) continue;
+      if (!i.addresses[n].is_ip4())
+        master.ip6.addresses[id].push_back({i.addresses[n], !usable});
+      else if (usable)
+        master.ip4.addresses[id].push_back(i.addresses[n].ip4());
+      else
+        master.ip4.tentative[id].push_back(i.addresses[n].ip4().address);
+    }
+  }
+}
+
+/// The address that packets to `dst` by that interface come from (RFC 6724 section 5, as far as
+/// addresses of one interface differ): of the same scope, preferred, of the same subnet, nearest.
+/// @return "::" where none can be used.
+core::IpAddress Manager::Impl::choose_source(core::InterfaceId id,
+                                             const core::IpAddress& dst) const {
+  const ManagedInterface& i = managed[id];
+  const core::IpAddress to = proto::unscoped(dst);
+  std::optional<std::size_t> best;
+  const auto rank = [&](std::size_t n) {
+    const IpPrefix& a = i.addresses[n];
+    const bool same_scope = proto::is_link_scoped(a.address) == proto::is_link_scoped(to);
+    return std::tuple{same_scope, i.lives[n].state == AddressState::Preferred, a.contains(to),
+                      a.is_ip4() ? 0 : common_bits(a.address, to)};
+  };
+  for (std::size_t n = 0; n < i.addresses.size(); ++n)
+    if (i.addresses[n].is_ip4() == to.is_ip4() && i.lives[n].usable())
+      if (!best || rank(n) > rank(*best)) best = n;
+  return best ? i.addresses[*best].address : core::IpAddress{};
+}
+
+/// Whether hosts with that address are on the link (RFC 4861 section 2.1).
+bool Manager::Impl::on_link(core::InterfaceId id, const core::IpAddress& address) const {
+  return subnet_of(id, address) || on_link_by_prefix(id, address);
 }
 
 proto::NextHopFields Manager::Impl::link_fields(core::InterfaceId id,

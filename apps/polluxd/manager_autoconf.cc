@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <tuple>
 
-#include "apps/polluxd/manager_impl.hh"
+#include "apps/polluxd/manager_inet6.hh"
 #include "apps/polluxd/manager_vrf.hh"
 #include "core/log.hh"
 #include "proto/ip6_scope.hh"
@@ -58,24 +58,33 @@ core::Expected<> Manager::set_autoconf(const std::string& name, bool on) {
   return core::Done{};
 }
 
+/// A neighbour says that it is no router any more.
+void Manager::Impl::no_router(core::InterfaceId id, const IpAddress& address) {
+  inet6->discovery.no_router(id, address);
+}
+
+core::Expected<> Manager::check_autoconf(bool) {
+  return core::Done{};
+}
+
 /// Begins to listen to routers, or stops, as is_autoconf() says.
 void Manager::Impl::update_discovery(core::InterfaceId id) {
   const bool wanted = is_autoconf(id);
-  if (wanted == discovery.running(id)) return;
+  if (wanted == inet6->discovery.running(id)) return;
   if (wanted)
-    discovery.start(id, now_us);
+    inet6->discovery.start(id, now_us);
   else
     leave_routers(id);
 }
 
 /// Forgets what routers of the link have said.
 void Manager::Impl::leave_routers(core::InterfaceId id) {
-  discovery.stop(id);
+  inet6->discovery.stop(id);
   managed[id].inet6_mtu = 0;
   neighbors.set_timers(id, proto::NeighborTable::LinkTimers{});
   for (std::size_t n = managed[id].addresses.size(); n-- > 0;)
     if (managed[id].lives[n].origin == AddressOrigin::Autoconf) remove_address(id, n);
-  std::erase_if(redirects, [&](const auto& r) {
+  std::erase_if(inet6->redirects, [&](const auto& r) {
     if (r.second.interface != id) return false;
     remove_redirect(r.first);
     return true;
@@ -96,9 +105,9 @@ bool Manager::Impl::solicit_routers(core::InterfaceId id) {
 
 /// RFC 4861 section 6.3.4. Values of 0 say nothing.
 void Manager::Impl::router_advertised(const core::Event& e) {
-  if (!discovery.running(e.interface)) return;
-  unreachable_routers.erase({e.interface, e.address});
-  discovery.advertised(e, now_us);
+  if (!inet6->discovery.running(e.interface)) return;
+  inet6->unreachable_routers.erase({e.interface, e.address});
+  inet6->discovery.advertised(e, now_us);
   auto timers = neighbors.link_timers(e.interface);
   if (e.reachable_ms >= kMinReachable_ms && e.reachable_ms <= kMaxReachable_ms)
     timers.reachable_ms = e.reachable_ms;
@@ -111,8 +120,8 @@ void Manager::Impl::router_advertised(const core::Event& e) {
     i.inet6_mtu = static_cast<std::uint16_t>(e.mtu);
     link_changed(e.interface);
   }
-  if (e.ttl != 0 && advertised_hop_limit != e.ttl) {
-    advertised_hop_limit = e.ttl;
+  if (e.ttl != 0 && inet6->advertised_hop_limit != e.ttl) {
+    inet6->advertised_hop_limit = e.ttl;
     changed_links.insert(e.interface);
   }
 }
@@ -120,8 +129,8 @@ void Manager::Impl::router_advertised(const core::Event& e) {
 /// RFC 4862 section 5.5.3.
 void Manager::Impl::prefix_advertised(const core::Event& e) {
   const core::InterfaceId id = e.interface;
-  if (!discovery.running(id)) return;
-  discovery.prefix_advertised(e, now_us);
+  if (!inet6->discovery.running(id)) return;
+  inet6->discovery.prefix_advertised(e, now_us);
   const bool usable = (e.flags & nd::PrefixInformation::kAutonomous) != 0 && e.length == 64 &&
                       e.preferred_s <= e.lifetime_s && bad_prefix(e.other).empty();
   if (!usable) return;
@@ -138,7 +147,7 @@ void Manager::Impl::prefix_advertised(const core::Event& e) {
     if (known.origin != AddressOrigin::Autoconf) return;
     known.preferred_until_us = life.preferred_until_us;
     known.valid_until_us = RouterDiscovery::valid_until(now_us, known.valid_until_us, e.lifetime_s);
-    next_life_us = 0;
+    inet6->next_life_us = 0;
     return;
   }
   if (e.lifetime_s == 0) return;
@@ -160,8 +169,8 @@ std::string Manager::Impl::bad_prefix(const IpAddress& prefix) {
 
 /// Lifetimes end.
 void Manager::Impl::expire_addresses() {
-  if (now_us < next_life_us) return;
-  next_life_us = now_us + kSecond_us;
+  if (now_us < inet6->next_life_us) return;
+  inet6->next_life_us = now_us + kSecond_us;
   for (core::InterfaceId id = 0; id < managed.size(); ++id)
     for (std::size_t n = managed[id].addresses.size(); n-- > 0;) {
       const AddressLife& life = managed[id].lives[n];
@@ -181,8 +190,8 @@ void Manager::Impl::expire_addresses() {
 /// On-link prefixes without an address of ours have a route of their own, and the best router has
 /// the default route.
 void Manager::Impl::follow_routers() {
-  std::erase_if(on_link_prefixes, [&](const OnLinkPrefix& known) {
-    const bool stays = std::ranges::any_of(discovery.prefixes(), [&](const auto& p) {
+  std::erase_if(inet6->on_link_prefixes, [&](const Inet6::OnLinkPrefix& known) {
+    const bool stays = std::ranges::any_of(inet6->discovery.prefixes(), [&](const auto& p) {
       return p.interface == known.interface && p.prefix == known.prefix && p.on_link;
     });
     if (stays) return false;
@@ -190,17 +199,18 @@ void Manager::Impl::follow_routers() {
     next_hops.release(known.next_hop);
     return true;
   });
-  for (const proto::AdvertisedPrefix& p : discovery.prefixes()) {
-    const bool known = std::ranges::any_of(on_link_prefixes, [&](const OnLinkPrefix& o) {
-      return o.interface == p.interface && o.prefix == p.prefix;
-    });
+  for (const proto::AdvertisedPrefix& p : inet6->discovery.prefixes()) {
+    const bool known =
+        std::ranges::any_of(inet6->on_link_prefixes, [&](const Inet6::OnLinkPrefix& o) {
+          return o.interface == p.interface && o.prefix == p.prefix;
+        });
     if (!p.on_link || known || routes.find(p.prefix, RouteOrigin::Advertised) != nullptr) continue;
     proto::NextHopFields glean = link_fields(p.interface, p.prefix.address);
     glean.kind = NextHopKind::Glean;
     const auto nh = next_hops.allocate(glean);
     if (!nh) continue;
     if (routes.add(p.prefix, RouteOrigin::Advertised, {*nh, p.interface, std::nullopt}))
-      on_link_prefixes.push_back({p.interface, p.prefix, *nh});
+      inet6->on_link_prefixes.push_back({p.interface, p.prefix, *nh});
     else
       next_hops.release(*nh);
   }
@@ -210,38 +220,38 @@ void Manager::Impl::follow_routers() {
 /// RFC 4861 section 6.3.6: one that is reachable, or may be; of these by preference (RFC 4191).
 void Manager::Impl::choose_default_router() {
   const auto rank = [&](const proto::DefaultRouter& r) {
-    const bool current = default_router == std::pair{r.interface, r.address};
-    return std::tuple{!unreachable_routers.contains({r.interface, r.address}), r.preference,
+    const bool current = inet6->default_router == std::pair{r.interface, r.address};
+    return std::tuple{!inet6->unreachable_routers.contains({r.interface, r.address}), r.preference,
                       current};
   };
   const proto::DefaultRouter* best = nullptr;
-  for (const proto::DefaultRouter& r : discovery.routers())
+  for (const proto::DefaultRouter& r : inet6->discovery.routers())
     if (best == nullptr || rank(r) > rank(*best)) best = &r;
   const auto wanted =
       best == nullptr ? std::nullopt : std::optional{std::pair{best->interface, best->address}};
-  if (wanted == default_router) return;
-  if (std::exchange(default_router, std::nullopt))
+  if (wanted == inet6->default_router) return;
+  if (std::exchange(inet6->default_router, std::nullopt))
     if (const auto gone = routes.remove(default_prefix(), RouteOrigin::Advertised)) let_go(*gone);
   if (!wanted) return;
   const auto nh = neighbors.use(wanted->first, wanted->second);
   if (!nh) return;
   const proto::Route route{*nh, wanted->first, wanted->second};
   if (routes.add(default_prefix(), RouteOrigin::Advertised, route))
-    default_router = wanted;
+    inet6->default_router = wanted;
   else
     let_go(route);
 }
 
 /// Routers that do not answer give way to others until they are heard of again.
 void Manager::Impl::watch_routers() {
-  if (discovery.routers().empty() || now_us < next_router_look_us) return;
-  next_router_look_us = now_us + kSecond_us;
-  for (const proto::DefaultRouter& r : discovery.routers()) {
+  if (inet6->discovery.routers().empty() || now_us < inet6->next_router_look_us) return;
+  inet6->next_router_look_us = now_us + kSecond_us;
+  for (const proto::DefaultRouter& r : inet6->discovery.routers()) {
     const auto state = neighbors.state(r.interface, r.address);
     if (state == proto::NeighborState::Failed)
-      unreachable_routers.insert({r.interface, r.address});
+      inet6->unreachable_routers.insert({r.interface, r.address});
     else if (state == proto::NeighborState::Reachable)
-      unreachable_routers.erase({r.interface, r.address});
+      inet6->unreachable_routers.erase({r.interface, r.address});
   }
   choose_default_router();
 }
@@ -252,11 +262,11 @@ void Manager::Impl::redirected(const core::Event& e) {
   const IpAddress target = e.address, destination = e.other;
   if (vrf_of(id) != 0) return;  // such routes are the default VRF's
   if (is_router(id) || is_ours(target) || is_ours(destination)) return;
-  if (const auto at = redirects.find(destination); at != redirects.end()) {
+  if (const auto at = inet6->redirects.find(destination); at != inet6->redirects.end()) {
     remove_redirect(at->first);
-    redirects.erase(at);
+    inet6->redirects.erase(at);
   }
-  if (redirects.size() >= kMaxRedirects) return;
+  if (inet6->redirects.size() >= kMaxRedirects) return;
   core::Event seen = e;
   seen.may_create = true;
   const bool to_router = target != destination;
@@ -265,7 +275,7 @@ void Manager::Impl::redirected(const core::Event& e) {
   if (!nh) return;
   const proto::Route route{*nh, id, target};
   if (routes.add(IpPrefix::host(destination), RouteOrigin::Advertised, route))
-    redirects[destination] = {id, now_us + kRedirectLifetime_us};
+    inet6->redirects[destination] = {id, now_us + kRedirectLifetime_us};
   else
     let_go(route);
 }
@@ -276,7 +286,7 @@ void Manager::Impl::remove_redirect(const IpAddress& destination) {
 }
 
 void Manager::Impl::expire_redirects() {
-  std::erase_if(redirects, [&](const auto& r) {
+  std::erase_if(inet6->redirects, [&](const auto& r) {
     if (now_us < r.second.until_us) return false;
     remove_redirect(r.first);
     return true;
@@ -287,7 +297,7 @@ std::vector<RouterInfo> Manager::default_routers() const {
   const Impl& m = *impl_;
   std::vector<RouterInfo> all;
   using View = nd::RouterAdvertisementView;
-  for (const proto::DefaultRouter& r : m.discovery.routers())
+  for (const proto::DefaultRouter& r : m.inet6->discovery.routers())
     all.push_back(
         {.interface = m.name_of(r.interface),
          .address = proto::unscoped(r.address),
@@ -296,7 +306,7 @@ std::vector<RouterInfo> Manager::default_routers() const {
          .other = (r.flags & View::kOther) != 0,
          .lifetime_s = r.until_us > m.now_us ? (r.until_us - m.now_us) / kSecond_us : 0,
          .state = m.neighbors.state(r.interface, r.address).value_or(proto::NeighborState::Idle),
-         .used = m.default_router == std::pair{r.interface, r.address}});
+         .used = m.inet6->default_router == std::pair{r.interface, r.address}});
   return all;
 }
 
@@ -307,7 +317,7 @@ std::vector<PrefixInfo> Manager::advertised_prefixes() const {
     if (until_us == proto::AdvertisedPrefix::kForEver) return std::nullopt;
     return until_us > m.now_us ? (until_us - m.now_us) / kSecond_us : 0;
   };
-  for (const proto::AdvertisedPrefix& p : m.discovery.prefixes())
+  for (const proto::AdvertisedPrefix& p : m.inet6->discovery.prefixes())
     all.push_back({.interface = m.name_of(p.interface),
                    .prefix = p.prefix,
                    .on_link = p.on_link,

@@ -109,12 +109,7 @@ void Manager::Impl::describe_addresses(core::InterfaceId id, InterfaceInfo& info
 void Manager::Impl::run_addresses() {
   detection.poll(now_us);
   memberships.poll(now_us);
-  discovery.poll(now_us);
-  advertiser.poll(now_us);
-  expire_addresses();
-  expire_redirects();
-  watch_routers();
-  if (std::exchange(routers_changed, false)) follow_routers();
+  run_inet6();
   if (changed_links.empty()) return;
   const auto changed = std::exchange(changed_links, {});
   for (const core::InterfaceId id : changed) (void)update_memberships(id);

@@ -13,8 +13,6 @@
 #include "apps/polluxd/manager.hh"
 #include "proto/address_detection.hh"
 #include "proto/group_membership.hh"
-#include "proto/router_advertiser.hh"
-#include "proto/router_discovery.hh"
 #include "proto/wire/nd.hh"
 
 namespace polluxd {
@@ -80,7 +78,6 @@ struct Manager::Impl {
 
   // manager.cc
   void publish();
-  void load_ip6_sysctl();
   void count_events(std::uint64_t now);
   void handle(const core::Event& e);
   void run_announcements();
@@ -108,23 +105,39 @@ struct Manager::Impl {
   [[nodiscard]] bool is_loopback_interface(core::InterfaceId id) const;
   [[nodiscard]] bool is_loopback_address(const core::IpAddress& address) const;
 
-  // manager_inet6.cc
-  void handle_discovery(const core::Event& e);
+  // What the rest of the manager asks of IPv6: manager_inet6.cc, manager_mld.cc,
+  // manager_autoconf.cc and manager_rtadv.cc, in whose place polluxd-v4 has manager_no_inet6.cc.
+  struct Inet6;  ///< manager_inet6.hh
+  void make_inet6();
+  void load_inet6_timers();
   void load_inet6();
   void update_inet6(core::InterfaceId id);
-  void link_is_up(core::InterfaceId id);
-  void publish_addresses();
-  [[nodiscard]] bool speaks_inet6(core::InterfaceId id) const;
-  [[nodiscard]] bool on_link(core::InterfaceId id, const core::IpAddress& address) const;
+  void link_is_up_inet6(core::InterfaceId id);
+  void leave_inet6(core::InterfaceId id);
+  void link_changed_inet6(core::InterfaceId id);
+  void add_inet6_groups(core::InterfaceId id, std::set<core::IpAddress>& wanted) const;
+  void handle_discovery(const core::Event& e);
+  void run_inet6();
+  void stop_advertising(core::InterfaceId id);
   [[nodiscard]] bool is_router(core::InterfaceId id) const;
-  [[nodiscard]] core::IpAddress choose_source(core::InterfaceId id,
-                                              const core::IpAddress& dst) const;
+  [[nodiscard]] bool on_link_by_prefix(core::InterfaceId id, const core::IpAddress& address) const;
+  [[nodiscard]] std::uint32_t count_routes6() const;
+
+  // manager_inet6.cc
+  [[nodiscard]] bool speaks_inet6(core::InterfaceId id) const;
   void send_icmp6(core::InterfaceId id, const proto::nd::PacketFields& ip,
                   const core::MacAddress& to, std::size_t room,
                   const std::function<std::size_t(proto::MutBytes)>& emit);
   void send_solicitation(core::InterfaceId id, const core::IpAddress& source,
                          const core::IpAddress& target, const std::optional<core::MacAddress>& to);
   void send_advertisement(core::InterfaceId id, const core::IpAddress& address);
+
+  // manager_address.cc
+  void link_is_up(core::InterfaceId id);
+  void publish_addresses();
+  [[nodiscard]] bool on_link(core::InterfaceId id, const core::IpAddress& address) const;
+  [[nodiscard]] core::IpAddress choose_source(core::InterfaceId id,
+                                              const core::IpAddress& dst) const;
 
   // manager_dad.cc
   [[nodiscard]] std::optional<std::size_t> index_of(core::InterfaceId id,
@@ -137,20 +150,10 @@ struct Manager::Impl {
   void describe_addresses(core::InterfaceId id, InterfaceInfo& info) const;
 
   // manager_autoconf.cc
-  /// A prefix that is on the link though no address of ours is in it.
-  struct OnLinkPrefix {
-    core::InterfaceId interface;
-    proto::IpPrefix prefix;
-    proto::NextHopId next_hop;
-  };
-  struct Redirect {
-    core::InterfaceId interface;
-    std::uint64_t until_us;
-  };
-  using RouterKey = std::pair<core::InterfaceId, core::IpAddress>;  ///< scoped
   [[nodiscard]] bool is_autoconf(core::InterfaceId id) const;
   void update_discovery(core::InterfaceId id);
   void leave_routers(core::InterfaceId id);
+  void no_router(core::InterfaceId id, const core::IpAddress& address);
   bool solicit_routers(core::InterfaceId id);
   void router_advertised(const core::Event& e);
   void prefix_advertised(const core::Event& e);
@@ -169,7 +172,6 @@ struct Manager::Impl {
   [[nodiscard]] std::vector<proto::nd::PrefixInformation> prefixes_to_tell(core::InterfaceId id,
                                                                            bool last) const;
   bool send_router_advertisement(core::InterfaceId id, bool last);
-  void stop_advertising(core::InterfaceId id);
 
   // manager_membership.cc
   core::Expected<> update_memberships(core::InterfaceId id);
@@ -180,6 +182,11 @@ struct Manager::Impl {
   void report_groups(core::InterfaceId id, proto::GroupMembership::Version version,
                      const std::vector<proto::GroupRecord>& records);
   void listener_queried(const core::Event& e);
+  static constexpr std::size_t kMaxGroupRecords = 64;  ///< of one report; more go into the next
+  void report_igmp(core::InterfaceId id, proto::GroupMembership::Version version,
+                   const std::vector<proto::GroupRecord>& records);
+  void report_mld(core::InterfaceId id, proto::GroupMembership::Version version,
+                  const std::vector<proto::GroupRecord>& records);
   void send_mld(core::InterfaceId id, const core::IpAddress& to, std::size_t room,
                 const std::function<std::size_t(proto::MutBytes)>& emit);
   void send_igmp(core::InterfaceId id, const core::IpAddress& to, std::size_t length,
@@ -370,7 +377,7 @@ struct Manager::Impl {
   proto::NextHopTable next_hops;
   proto::NextHopGroups groups;
   std::unique_ptr<proto::Fib4> fib4;
-  std::unique_ptr<proto::Fib6> fib6;
+  std::unique_ptr<Inet6, void (*)(Inet6*)> inet6{nullptr, nullptr};  ///< null in polluxd-v4
   proto::FibBlocks fib_blocks;
   proto::RouteTable routes;                ///< of VRF 0
   std::vector<std::unique_ptr<Vrf>> vrfs;  ///< by VRF; [0] is null
@@ -401,15 +408,6 @@ struct Manager::Impl {
   std::set<core::InterfaceId> changed_links;             ///< by time or by others: to be published
   proto::AddressDetection detection;
   proto::GroupMembership memberships;
-  proto::RouterDiscovery discovery;
-  proto::RouterAdvertiser advertiser;
-  std::vector<OnLinkPrefix> on_link_prefixes;
-  std::optional<RouterKey> default_router;
-  std::set<RouterKey> unreachable_routers;
-  std::map<core::IpAddress, Redirect> redirects;  ///< by destination, scoped
-  std::uint8_t advertised_hop_limit = 0;          ///< 0: no router has said
-  std::uint64_t next_life_us = 0, next_router_look_us = 0;
-  bool routers_changed = false;
   struct LoadBase {
     std::uint64_t busy = 0, idle = 0, sleep = 0;
   };
@@ -424,6 +422,6 @@ struct Manager::Impl {
   std::function<void(const ManagerEvent&)> listener;
   std::vector<LoadedDriver> known_drivers;  ///< that were loaded when last looked at
 };
-/// Tunables of IPv6's life on an interface: manager_inet6.cc.
+/// IPv6's tunables; polluxd-v4 has none.
 void add_inet6_sysctls(core::Sysctl& s);
 }  // namespace polluxd

@@ -118,6 +118,8 @@ core::Expected<std::string> Manager::Impl::finish_interface(core::InterfaceId id
     done = vrf.error();
   else if (*vrf != 0 && spec.autoconf)
     done = no_autoconf_in_vrf(name_of(id));
+  else if (const auto can = check_autoconf(spec.autoconf); !can)
+    done = can;
   else
     master.interfaces[id].vrf = *vrf;
   managed[id].spec.vrf = vrf_of(id) == 0 ? std::string{} : spec.vrf;
@@ -174,8 +176,7 @@ void Manager::Impl::destroy(core::InterfaceId id) {
 /// its device, when no worker can be in it any more. A tunnel whose endpoint goes stays, and works
 /// again once some interface has the address.
 void Manager::Impl::remove_interface(core::InterfaceId id) {
-  stop_advertising(id);
-  leave_routers(id);
+  leave_inet6(id);
   leave_interface(id);
   remove_stranded_routes(id, /*all=*/true);
   while (!managed[id].addresses.empty()) remove_address(id, managed[id].addresses.size() - 1);

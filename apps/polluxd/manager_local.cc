@@ -54,7 +54,6 @@ void Manager::Impl::load_loopback() {
   proto::Loopback loopback{
       .ip4_checksum = sysctl.value("net.inet.ip.do_loopback_cksum") != 0,
       .udp4_checksum = sysctl.value("net.inet.udp.do_loopback_cksum") != 0,
-      .udp6_checksum = sysctl.value("net.inet6.udp6.do_loopback_cksum") != 0,
   };
   for (const core::Interface& i : master.interfaces)
     if (i.kind != core::Interface::Kind::None && is_loopback_interface(i.id)) {

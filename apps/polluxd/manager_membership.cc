@@ -6,13 +6,12 @@
 #include <algorithm>
 
 #include "apps/polluxd/manager_impl.hh"
+#include "core/inet6.hh"
 #include "core/log.hh"
 #include "core/mbuf.hh"
 #include "proto/ip6_scope.hh"
 #include "proto/link_header.hh"
-#include "proto/wire/icmp6.hh"
 #include "proto/wire/igmp.hh"
-#include "proto/wire/mld.hh"
 
 namespace polluxd {
 namespace {
@@ -24,11 +23,7 @@ using proto::GroupRecord;
 using proto::IpPrefix;
 using proto::RouteOrigin;
 namespace igmp = proto::igmp;
-namespace mld = proto::mld;
 namespace nd = proto::nd;
-
-/// Records of one report; more go into the next.
-constexpr std::size_t kMaxRecords = 64;
 
 bool is_group(const IpAddress& a) noexcept {
   return a.is_ip4() ? igmp::is_group(a.ip4()) : proto::is_ip6_multicast(a);
@@ -50,13 +45,9 @@ std::set<IpAddress> Manager::Impl::wanted_groups(core::InterfaceId id) const {
   for (std::size_t n = 0; n < i.addresses.size(); ++n) {
     if (!has_neighbors(id)) break;
     if (is_loopback(i.addresses[n].address)) continue;
-    if (i.addresses[n].is_ip4())
-      wanted.insert(igmp::kAllHosts);
-    else if (i.lives[n].state != AddressState::Duplicated)
-      wanted.insert(nd::solicited_node(i.addresses[n].address));
+    if (i.addresses[n].is_ip4()) wanted.insert(igmp::kAllHosts);
   }
-  if (speaks_inet6(id)) wanted.insert(nd::kAllNodes);
-  if (is_router(id)) wanted.insert(nd::kAllRouters);
+  add_inet6_groups(id, wanted);
   return wanted;
 }
 
@@ -180,11 +171,7 @@ struct OldMessage {
   IpAddress to;
 };
 std::optional<OldMessage> old_message(GroupMembership::Version version, const GroupRecord& r) {
-  using Icmp6 = proto::Icmp6View;
   const bool left = r.type == GroupRecord::Type::ToInclude;
-  if (!r.group.is_ip4())
-    return left ? OldMessage{Icmp6::kMldDone, mld::kAllRouters}
-                : OldMessage{Icmp6::kMldReport, r.group};
   if (version != GroupMembership::Version::Oldest)
     return left ? OldMessage{igmp::kLeave2, IpAddress{igmp::kAllRouters}}
                 : OldMessage{igmp::kReport2, r.group};
@@ -196,47 +183,29 @@ std::optional<OldMessage> old_message(GroupMembership::Version version, const Gr
 /// Memberships have something to say on a link.
 void Manager::Impl::report_groups(core::InterfaceId id, GroupMembership::Version version,
                                   const std::vector<GroupRecord>& records) {
-  const bool ip4 = records.front().group.is_ip4();
+  if (records.front().group.is_ip4())
+    report_igmp(id, version, records);
+  else if constexpr (core::kInet6)
+    report_mld(id, version, records);
+}
+
+void Manager::Impl::report_igmp(core::InterfaceId id, GroupMembership::Version version,
+                                const std::vector<GroupRecord>& records) {
   if (version != GroupMembership::Version::Latest) {
     for (const GroupRecord& r : records)
       if (const auto message = old_message(version, r))
-        ip4 ? send_igmp(id, message->to, igmp::QueryView::kLen,
-                        [&](proto::MutBytes out) { igmp::emit(message->type, r.group.ip4(), out); })
-            : send_mld(id, message->to, mld::kMessageLen1, [&](proto::MutBytes out) {
-                return mld::emit_v1(message->type, r.group, out);
-              });
+        send_igmp(id, message->to, igmp::QueryView::kLen,
+                  [&](proto::MutBytes out) { igmp::emit(message->type, r.group.ip4(), out); });
     return;
   }
-  for (std::size_t first = 0; first < records.size(); first += kMaxRecords) {
-    const std::size_t n = std::min(kMaxRecords, records.size() - first);
-    std::vector<igmp::Record> four;
-    std::vector<mld::Record> six;
-    for (const GroupRecord& r : std::span{records}.subspan(first, n)) {
-      const auto type = static_cast<std::uint8_t>(r.type);
-      if (ip4)
-        four.push_back({type, r.group.ip4()});
-      else
-        six.push_back({mld::Record::Type{type}, r.group});
-    }
-    if (ip4)
-      send_igmp(id, IpAddress{igmp::kAllIgmp3Routers}, igmp::report_length(n),
-                [&](proto::MutBytes out) { igmp::emit(four, out); });
-    else
-      send_mld(id, mld::kAllMld2Routers, mld::report_length(n),
-               [&](proto::MutBytes out) { return mld::emit(six, out); });
+  for (std::size_t first = 0; first < records.size(); first += kMaxGroupRecords) {
+    const std::size_t n = std::min(kMaxGroupRecords, records.size() - first);
+    std::vector<igmp::Record> report;
+    for (const GroupRecord& r : std::span{records}.subspan(first, n))
+      report.push_back({static_cast<std::uint8_t>(r.type), r.group.ip4()});
+    send_igmp(id, IpAddress{igmp::kAllIgmp3Routers}, igmp::report_length(n),
+              [&](proto::MutBytes out) { igmp::emit(report, out); });
   }
-}
-
-/// From our link-local address, or from nobody while there is none yet (RFC 3590).
-void Manager::Impl::send_mld(core::InterfaceId id, const IpAddress& to, std::size_t room,
-                             const std::function<std::size_t(proto::MutBytes)>& emit) {
-  const IpAddress source = choose_source(id, nd::kAllNodes);
-  send_icmp6(id,
-             {.src = proto::is_link_local(source) ? source : IpAddress{},
-              .dst = to,
-              .hop_limit = mld::kHopLimit,
-              .router_alert = true},
-             nd::group_mac(to), room, emit);
 }
 
 void Manager::Impl::send_igmp(core::InterfaceId id, const IpAddress& to, std::size_t length,

@@ -7,6 +7,7 @@
 #include <random>
 
 #include "apps/polluxd/manager_impl.hh"
+#include "core/inet6.hh"
 #include "core/mbuf.hh"
 #include "proto/ip6_scope.hh"
 #include "proto/packet_sum.hh"
@@ -128,6 +129,12 @@ Buffer make_ip6(const PingSpec& spec, std::uint8_t hop_limit, Numbers n) {
   return packet;
 }
 
+Buffer make_packet(const PingSpec& spec, std::uint8_t ttl, Numbers n) {
+  if constexpr (core::kInet6)
+    if (!spec.destination.is_ip4()) return make_ip6(spec, ttl, n);
+  return make_ip4(spec, ttl, n);
+}
+
 std::optional<PingReply::Kind> kind_of_icmp4(const Icmp4View& icmp) {
   switch (icmp.type()) {
     case Icmp4View::kEchoReply: return PingReply::Kind::Reply;
@@ -216,6 +223,11 @@ std::optional<Heard> hear_ip6(const proto::Delivered& d, Bytes message, std::uin
   }
   return heard;
 }
+std::optional<Heard> hear_any(const proto::Delivered& d, Bytes message, std::uint16_t id) {
+  if constexpr (core::kInet6)
+    if (!d.dst.is_ip4()) return hear_ip6(d, message, id);
+  return hear_ip4(d, message, id);
+}
 
 bool is_intact(Bytes data, std::uint16_t size) {
   if (data.size() != size) return false;
@@ -243,7 +255,7 @@ void Manager::Impl::listen_for_answers() {
         Icmp6View::kTimeExceeded, Icmp6View::kParameterProblem})
     icmp6.types.set(type);
   master.listeners.add(icmp4, ping_listener);
-  master.listeners.add(icmp6, ping_listener);
+  if constexpr (core::kInet6) master.listeners.add(icmp6, ping_listener);
   publish();
 }
 
@@ -311,7 +323,7 @@ core::Expected<> Manager::ping(const PingSpec& asked, PingDone done) {
   const std::uint8_t ttl = spec.ttl != 0 ? spec.ttl
                            : ip6         ? m.master.ip6.sysctl.hop_limit
                                          : m.master.ip4.sysctl.ttl;
-  const Buffer bytes = ip6 ? make_ip6(spec, ttl, numbers) : make_ip4(spec, ttl, numbers);
+  const Buffer bytes = make_packet(spec, ttl, numbers);
   rte_mbuf* packet = to_mbufs(m.env.pool, bytes);
   if (packet == nullptr) return Error{Errc::Full, "no packet buffers are free"};
   using Kind = core::HandedPacket::Kind;
@@ -329,7 +341,7 @@ core::Expected<> Manager::ping(const PingSpec& asked, PingDone done) {
 void Manager::Impl::hear(const proto::Delivered& d) {
   Buffer message(d.payload_length);
   message.resize(core::copy_bytes(*d.m, d.payload_at, message));
-  auto heard = d.dst.is_ip4() ? hear_ip4(d, message, ping_id) : hear_ip6(d, message, ping_id);
+  auto heard = hear_any(d, message, ping_id);
   if (!heard) return;
   const auto at = pings.find(heard->about.number);
   if (at == pings.end() || d.vrf != at->second.vrf) return;

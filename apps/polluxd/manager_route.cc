@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "apps/polluxd/manager_impl.hh"
+#include "core/inet6.hh"
 #include "proto/ip6_scope.hh"
 
 namespace polluxd {
@@ -51,7 +52,8 @@ core::Expected<> Manager::Impl::add_builtin_routes(proto::RouteTable& table) con
       {"fe80::/10", martian},       // link-local of no link
       {"ff00::/8", any_multicast},  // groups that nobody has joined
   };
-  for (const auto& [prefix, nh] : builtin6) add(proto::parse_ip_prefix(prefix).value(), nh);
+  if constexpr (core::kInet6)
+    for (const auto& [prefix, nh] : builtin6) add(proto::parse_ip_prefix(prefix).value(), nh);
   return done;
 }
 

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "apps/polluxd/manager_impl.hh"
+#include "apps/polluxd/manager_inet6.hh"
 #include "proto/ip6_scope.hh"
 #include "proto/wire/nd.hh"
 
@@ -72,14 +72,14 @@ void Manager::Impl::update_advertiser(core::InterfaceId id) {
   if (!advertises(id)) return stop_advertising(id);
   const std::uint32_t most_s = managed[id].spec.rtadv.interval_s;
   const std::uint32_t least_s = most_s >= 9 ? most_s / 3 : std::max(most_s * 3 / 4, 3U);
-  advertiser.start(id, {least_s, most_s}, now_us);
-  advertiser.changed(id, now_us);
+  inet6->advertiser.start(id, {least_s, most_s}, now_us);
+  inet6->advertiser.changed(id, now_us);
 }
 
 /// Hosts are told before the interface goes, and before workers send nothing there any more.
 void Manager::Impl::stop_advertising(core::InterfaceId id) {
-  if (!advertiser.running(id)) return;
-  advertiser.stop(id);
+  if (!inet6->advertiser.running(id)) return;
+  inet6->advertiser.stop(id);
   drain_handoff();
 }
 

@@ -133,7 +133,7 @@ std::vector<VrfInfo> Manager::vrfs() const {
     for (const Interface& i : m.master.interfaces)
       if (i.kind != Interface::Kind::None && i.vrf == id) info.interfaces.push_back(i.name);
     info.routes = id == 0 ? m.fib4->used() : m.vrfs[id]->fib4.used();
-    info.routes6 = id == 0 ? m.fib6->used() : m.vrfs[id]->fib6.used();
+    info.routes6 = id == 0 ? m.count_routes6() : m.vrfs[id]->fib6.used();
     info.limit = id == 0 ? m.limits.routes : m.limits.vrf_routes;
     info.limit6 = id == 0 ? m.limits.routes6 : m.limits.vrf_routes;
     all.push_back(std::move(info));

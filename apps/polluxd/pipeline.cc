@@ -6,6 +6,7 @@
 #include <span>
 
 #include "apps/polluxd/pipeline_paths.hh"
+#include "core/inet6.hh"
 #include "core/mbuf.hh"
 #include "core/observation.hh"
 #include "proto/arp_input.hh"
@@ -342,6 +343,7 @@ void input_path(Shard& s, const StackConfig& config, const core::Interface& in, 
   proto::arp_input(w, config.interfaces, config.ip4, in, l2.arp);
 
   ip4_path(s, config, in, l2);
-  if (!l2.ip6.empty() || !l2.ip6_group.empty()) ip6_path(s, config, in, l2);
+  if constexpr (core::kInet6)
+    if (!l2.ip6.empty() || !l2.ip6_group.empty()) ip6_path(s, config, in, l2);
 }
 }  // namespace polluxd

@@ -5,6 +5,7 @@
 #include <span>
 
 #include "apps/polluxd/pipeline_paths.hh"
+#include "core/inet6.hh"
 #include "core/mbuf.hh"
 #include "core/observation.hh"
 #include "proto/icmp4_input.hh"
@@ -48,10 +49,11 @@ void say_path(Shard& s, const StackConfig& config, std::uint16_t vrf, Burst& ip4
     proto::Ip4LookupNext none;
     ip4_forward_path(s, config, vrf, none, ip4);
   }
-  if (!ip6.empty()) {
-    proto::Ip6LookupNext none;
-    ip6_forward_path(s, config, {.vrf = vrf}, none, ip6);
-  }
+  if constexpr (core::kInet6)
+    if (!ip6.empty()) {
+      proto::Ip6LookupNext none;
+      ip6_forward_path(s, config, {.vrf = vrf}, none, ip6);
+    }
 }
 }  // namespace
 
@@ -123,14 +125,14 @@ struct Released {
 
 /// What the next hop of a held packet is by now.
 proto::NextHopKind kind_of(const StackConfig& config, const proto::HeldPacket& p) noexcept {
-  const bool ip4 = p.dst.is_ip4();
-  const proto::NextHopId route =
-      ip4 ? config.ip4.lookup(p.vrf, p.dst.ip4()) : config.ip6.lookup(p.vrf, p.dst);
-  const auto flow = [&] {
-    const proto::Bytes packet = core::front_bytes(*p.m);
-    return ip4 ? proto::flow::of_ip4(packet) : proto::flow::of_ip6(packet);
+  const proto::Bytes packet = core::front_bytes(*p.m);
+  const auto kind = [&](proto::NextHopId route, auto&& flow) {
+    return proto::lead(*config.ip4.next_hops, *config.ip4.groups, route, flow).kind;
   };
-  return proto::lead(*config.ip4.next_hops, *config.ip4.groups, route, flow).kind;
+  if constexpr (core::kInet6)
+    if (!p.dst.is_ip4())
+      return kind(config.ip6.lookup(p.vrf, p.dst), [&] { return proto::flow::of_ip6(packet); });
+  return kind(config.ip4.lookup(p.vrf, p.dst.ip4()), [&] { return proto::flow::of_ip4(packet); });
 }
 
 void count_released(core::Worker& w, std::span<rte_mbuf* const> packets) noexcept {
@@ -185,7 +187,9 @@ void held_path(Shard& s, const StackConfig& config) noexcept {
                              released.forward6.packets(), released.own6.packets()})
     count_released(s.worker, packets);
   if (!released.forward4.empty() || !released.own4.empty()) released_ip4_path(s, config, released);
-  if (!released.forward6.empty() || !released.own6.empty()) released_ip6_path(s, config, released);
+  if constexpr (core::kInet6)
+    if (!released.forward6.empty() || !released.own6.empty())
+      released_ip6_path(s, config, released);
 }
 
 namespace {
@@ -225,9 +229,24 @@ std::uint32_t loop_path(Shard& s, const StackConfig& config) noexcept {
   proto::LoopInputNext looped;
   const std::uint32_t taken = proto::loop_input(s.worker, config.ip4.loopback, s.loop, looped);
   if (!looped.ip4.empty()) loop4_path(s, config, looped, looped.ip4);
-  if (!looped.ip6.empty()) loop6_path(s, config, looped, looped.ip6);
+  if constexpr (core::kInet6)
+    if (!looped.ip6.empty()) loop6_path(s, config, looped, looped.ip6);
   return taken;
 }
+
+namespace {
+void late6_path(Shard& s, const StackConfig& config,
+                core::NotedBurst<proto::LateDatagram>& late) noexcept {
+  for (std::size_t i = 0; rte_mbuf * m : late.take()) {
+    const proto::LateDatagram& from = late.notes()[i++];
+    proto::Ip6LookupNext routed;
+    routed.refused.push(m, {DropReason::FragmentTimeout, proto::Icmp6View::kTimeExceeded,
+                            proto::Icmp6View::kReassemblyTimeExceeded, 0});
+    proto::ScopedBurst own;
+    ip6_forward_path(s, config, {from.link, from.vrf}, routed, own);
+  }
+}
+}  // namespace
 
 void reassembly_path(Shard& s, const StackConfig& config) noexcept {
   if (s.reassembler.empty()) [[likely]]
@@ -241,13 +260,6 @@ void reassembly_path(Shard& s, const StackConfig& config) noexcept {
     Burst own;
     ip4_forward_path(s, config, late4.notes()[i++].vrf, routed, own);
   }
-  for (std::size_t i = 0; rte_mbuf * m : late6.take()) {
-    const proto::LateDatagram& from = late6.notes()[i++];
-    proto::Ip6LookupNext routed;
-    routed.refused.push(m, {DropReason::FragmentTimeout, proto::Icmp6View::kTimeExceeded,
-                            proto::Icmp6View::kReassemblyTimeExceeded, 0});
-    proto::ScopedBurst own;
-    ip6_forward_path(s, config, {from.link, from.vrf}, routed, own);
-  }
+  if constexpr (core::kInet6) late6_path(s, config, late6);
 }
 }  // namespace polluxd

@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <charconv>
 
+#include "core/inet6.hh"
+
 namespace polluxd {
 namespace {
 core::Error bad(std::string_view text, std::string_view what, std::string_view expected) {
@@ -15,6 +17,14 @@ core::Error bad(std::string_view text, std::string_view what, std::string_view e
   for (char& c : shown)
     if (c < 0x20 || c == 0x7f) c = '?';
   return {core::Errc::Invalid, fmt::format("\"{}\" is not {}, expected {}", shown, what, expected)};
+}
+/// What can be read, but is of a family that this build does not have. @param value  address or
+/// prefix.
+template <class T>
+core::Expected<T> of_this_build(const T& value) {
+  if constexpr (!core::kInet6)
+    if (!value.is_ip4()) return core::no_inet6(proto::to_string(value));
+  return value;
 }
 constexpr bool is_letter(char c) noexcept {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
@@ -27,7 +37,7 @@ constexpr bool is_name_character(char c) noexcept {
 core::Expected<core::IpAddress> parse_address(std::string_view text) {
   const auto address = proto::parse_ip(text);
   if (!address) return bad(text, "an IP address", "a text like \"192.0.2.1\" or \"2001:db8::1\"");
-  return *address;
+  return of_this_build(*address);
 }
 
 core::Expected<std::uint32_t> parse_ip4_address(std::string_view text) {
@@ -41,7 +51,7 @@ core::Expected<proto::IpPrefix> parse_interface_address(std::string_view text) {
   if (!prefix)
     return bad(text, "an address with a prefix length",
                "a text like \"192.0.2.1/24\" or \"2001:db8::1/64\"");
-  return *prefix;
+  return of_this_build(*prefix);
 }
 
 core::Expected<proto::IpPrefix> parse_network(std::string_view text) {
@@ -52,7 +62,7 @@ core::Expected<proto::IpPrefix> parse_network(std::string_view text) {
   if (*prefix != prefix->network())
     return bad(text, "a prefix: bits below its length are set",
                fmt::format("\"{}\"", proto::to_string(prefix->network())));
-  return *prefix;
+  return of_this_build(*prefix);
 }
 
 core::Expected<proto::Ip4Prefix> parse_ip4_network(std::string_view text) {

@@ -9,7 +9,7 @@
 
 /// Text to the plain values of specs.hh, for the configuration file and the API alike. Every
 /// refusal is Invalid and reads "\"TEXT\" is not ..., expected ...": the caller says where it
-/// stood.
+/// stood. In a build without IPv6 its addresses and prefixes are Unsupported.
 namespace polluxd {
 [[nodiscard]] core::Expected<core::IpAddress> parse_address(std::string_view text);
 [[nodiscard]] core::Expected<std::uint32_t> parse_ip4_address(std::string_view text);

@@ -55,7 +55,7 @@ struct ApiOf : test::ApiLab {
 
 TEST_F(ApiOf, Version) {
   const Json v = good("version");
-  for (const char* part : {"pollux", "git", "dpdk", "ipsec_mb"})
+  for (const char* part : {"program", "pollux", "git", "dpdk", "ipsec_mb"})
     EXPECT_FALSE(v.value(part, "").empty()) << part;
 }
 

@@ -53,6 +53,41 @@ def program(name):
     return str(path)
 
 
+def daemon_name():
+    """Name of the daemon under test: polluxd, or the variant that POLLUX_DAEMON names."""
+    return os.environ.get("POLLUX_DAEMON", "polluxd")
+
+
+def has_inet6():
+    """Whether the daemon under test speaks IPv6."""
+    return daemon_name() != "polluxd-v4"
+
+
+def is_ip6(value):
+    """Whether a text, or one of a list, is or has an address or a name of IPv6."""
+    if isinstance(value, (list, tuple)):
+        return any(map(is_ip6, value))
+    return isinstance(value, str) and ("::" in value or "net.inet6" in value)
+
+
+def spoken(*values):
+    """Those of some addresses or names that the daemon under test knows: all, or those of IPv4."""
+    return [value for value in values if has_inet6() or not is_ip6(value)]
+
+
+def only_ip4(config):
+    """A configuration without what it has of IPv6."""
+    def part(value):
+        if isinstance(value, dict):
+            return {k: part(v) for k, v in value.items() if not is_ip6(k)}
+        if isinstance(value, list):
+            return [part(v) for v in value if not is_ip6(v)
+                    and not (isinstance(v, dict) and any(map(is_ip6, (v.get("prefix"), v.get("via")))))]
+        return value
+
+    return part(config)
+
+
 def run(*argv, check=True, timeout=GENEROUS_S, **keywords):
     """Runs a command to its end, output captured as text. LabError if it fails and `check`."""
     done = subprocess.run([str(a) for a in argv], text=True, capture_output=True, timeout=timeout,
@@ -271,9 +306,10 @@ class Polluxd:
     """A running daemon in a namespace, with its configuration, keys, socket and log in a folder."""
 
     def __init__(self, lab, namespace, config, keys=None, arguments=(), before=(), name=None,
-                 instance=None):
+                 instance=None, variant=None):
         """`keys`: {file name: bytes}, written 0600; a configuration's key_file names one.
-        `before`: a command that starts the daemon, as ["taskset", "1"]."""
+        `before`: a command that starts the daemon, as ["taskset", "1"]. `variant`: which daemon, if
+        not the one under test."""
         self.instance = lab.next_instance() if instance is None else instance
         self.namespace = namespace
         self.started = time.time()
@@ -283,7 +319,7 @@ class Polluxd:
         self.config_file = self.folder / "pollux.toml"
         for key_name, key in (keys or {}).items():
             self.write_key(key_name, key)
-        argv = [*before, program("polluxd"), "-i", str(self.instance)]
+        argv = [*before, program(variant or daemon_name()), "-i", str(self.instance)]
         if config is not None:
             config = dict(config)
             config.setdefault("control", {"socket_directory": str(self.folder)})

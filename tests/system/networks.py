@@ -20,6 +20,7 @@ import os
 
 from esp import Peer
 from frames import Station, moved
+from lab import has_inet6, only_ip4
 
 WAN_PEER_MAC = "02:00:00:00:02:02"
 TAP_MAC = "02:00:00:00:01:02"
@@ -52,6 +53,9 @@ class Network:
         return host
 
     def start(self, config, **keywords):
+        """`config` may have IPv6 in it whatever daemon is under test."""
+        if not has_inet6():
+            config = only_ip4(config)
         self.daemon = self.lab.polluxd(self.gw, config, name=self.role, **keywords)
 
     def station(self, host, address, interface_name):

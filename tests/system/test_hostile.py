@@ -88,6 +88,7 @@ def test_scan_of_a_slash_8(siege):
     assert {"10.2.0.2", "10.3.0.2"} <= alive
 
 
+@pytest.mark.inet6
 def test_scan_of_a_slash_64(siege):
     base = int(ipaddress.ip_address("2001:db8:1::1:0"))
     frames = [bytes(siege.ether() / IPv6(src="2001:db8:1::2", dst=str(ipaddress.IPv6Address(base + n)))

@@ -11,6 +11,8 @@ from scapy.layers.l2 import Ether
 from scapy.packet import Raw
 from test_bad_headers import with_options
 
+pytestmark = pytest.mark.inet4
+
 GW, GW_B, HOST, FAR = "10.1.0.1", "10.2.0.1", "10.1.0.2", "10.2.0.2"
 
 

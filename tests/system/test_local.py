@@ -10,7 +10,7 @@ import socket
 
 import pytest
 from frames import BROADCAST, icmp_of, moved
-from lab import wait_for
+from lab import has_inet6, spoken, wait_for
 from networks import Network, TapRouter, af_packet
 from scapy.layers.inet import ICMP, IP, UDP
 from scapy.layers.inet6 import IPv6
@@ -23,10 +23,12 @@ NO_LOSS = " 0% packet loss"
 
 
 def dual(namespace, interface, ip4, ip6):
+    namespace.address(interface, ip4)
+    if not has_inet6():
+        return
     namespace.sysctl("net.ipv6.conf.all.disable_ipv6", 0)
     namespace.sysctl(f"net.ipv6.conf.{interface}.disable_ipv6", 0)
     namespace.sysctl(f"net.ipv6.conf.{interface}.accept_dad", 0)
-    namespace.address(interface, ip4)
     namespace.address(interface, ip6)
 
 
@@ -47,9 +49,11 @@ class TwoHops(Network):
         self.b.sysctl("net.ipv6.conf.all.forwarding", 1)
         for host, gw4, gw6 in ((self.a, GW_A, GW6_A), (self.far, "10.3.0.1", "fd00:3::1")):
             host.route("default", gw4)
-            host.ip("-6", "route", "add", "default", "via", gw6)
+            if has_inet6():
+                host.ip("-6", "route", "add", "default", "via", gw6)
         self.b.route("10.1.0.0/24", GW_B)
-        self.b.ip("-6", "route", "add", "fd00:1::/64", "via", "fd00:2::1")
+        if has_inet6():
+            self.b.ip("-6", "route", "add", "fd00:1::/64", "via", "fd00:2::1")
         # The kernel answers every closed port: no limit of its own may stand between.
         for host in (self.a, self.b, self.far):
             host.sysctl("net.ipv4.icmp_ratelimit", 0)
@@ -66,7 +70,7 @@ class TwoHops(Network):
                       {"prefix": "10.67.0.0/16", "kind": "prohibit"}],
         })
         self.station_a = self.station(self.a, HOST_A, "lan0")
-        for target in (HOST_A, HOST_B, FAR, HOST6_A, HOST6_B, FAR6):
+        for target in spoken(HOST_A, HOST_B, FAR, HOST6_A, HOST6_B, FAR6):
             wait_for(lambda: self.ping(target, "-c", 1, "-W", 1000).returncode == 0,
                      f"{target} to answer")
 
@@ -138,12 +142,14 @@ def test_source(net):
     assert "is no address of ours" in net.ping(HOST_B, "-c", 1, "-I", "10.9.9.9").stderr
 
 
+@pytest.mark.inet6
 def test_families(net):
     all_answered(net.ping(HOST6_A, "-c", 1, command="ping6"), 1)
     all_answered(net.ping(HOST6_A, "-c", 1, "-6"), 1)
     assert net.ping(HOST_A, "-c", 1, command="ping6").returncode == 1
 
 
+@pytest.mark.inet6
 def test_link_local(net):
     link_local = next(a["local"] for i in net.a.ip_json("-6", "addr", "show", "dev", "eth0")
                       for a in i.get("addr_info", []) if a["local"].startswith("fe80"))
@@ -174,7 +180,7 @@ def test_traceroute_ends(net):
 
 
 def test_own_addresses(net):
-    for target in (GW_A, GW_B, GW6_A):
+    for target in spoken(GW_A, GW_B, GW6_A):
         all_answered(net.ping(target, "-c", 3, "-i", 0.01, "-s", 5000), 3)
     done = net.daemon.run_plx("traceroute", "-n", GW_B)
     assert done.returncode == 0 and GW_B in done.stdout
@@ -189,19 +195,21 @@ def test_lo0(net):
     net.daemon.plx("mount", "-T", "io-pkt", "loop")
     try:
         net.daemon.plx("ifconfig", "lo0", "inet", "127.0.0.1/8")
-        net.daemon.plx("ifconfig", "lo0", "inet6", "::1/128")
-        for target in ("127.0.0.1", "127.4.5.6", "::1"):
+        for address in spoken("::1/128"):
+            net.daemon.plx("ifconfig", "lo0", "inet6", address)
+        for target in spoken("127.0.0.1", "127.4.5.6", "::1"):
             all_answered(net.ping(target, "-c", 3, "-i", 0.01, "-s", 20000), 3)
         assert "lo0" in str(interface_packets())
-        for name in ("net.inet.ip", "net.inet.udp", "net.inet6.udp6"):
+        for name in spoken("net.inet.ip", "net.inet.udp", "net.inet6.udp6"):
             net.daemon.plx("sysctl", f"{name}.do_loopback_cksum=1")
         all_answered(net.ping("127.0.0.1", "-c", 1), 1)
-        assert net.daemon.run_plx("traceroute", "-n", "::1").returncode == 0
+        for target in spoken("127.0.0.1", "::1"):
+            assert net.daemon.run_plx("traceroute", "-n", target).returncode == 0
         # From the wire it stays a martian (RFC 1812 5.3.7).
         drops, _ = net.drops_of(net.station_a, net.station_a.ip("127.0.0.1") / ICMP())
         assert drops == {"Ip4Martian": 1}
     finally:
-        for name in ("net.inet.ip", "net.inet.udp", "net.inet6.udp6"):
+        for name in spoken("net.inet.ip", "net.inet.udp", "net.inet6.udp6"):
             net.daemon.plx("sysctl", f"{name}.do_loopback_cksum=0")
         net.daemon.plx("ifconfig", "lo0", "destroy")
 
@@ -233,6 +241,8 @@ UDP_RULES = [
      "UdpBadLength", False),
     ("RFC 768: 7 bytes", lambda: IP(src=HOST_A, dst=GW_A, proto=17) / Raw(b"1234567"),
      "UdpTruncated", False),
+]
+UDP6_RULES = [
     ("RFC 8200 8.1: no checksum over IPv6",
      lambda: IPv6(src=HOST6_A, dst=GW6_A) / UDP(dport=9, chksum=0), "UdpBadChecksum", False),
     ("RFC 4443 3.1: closed port", lambda: IPv6(src=HOST6_A, dst=GW6_A) / UDP(dport=9),
@@ -240,7 +250,9 @@ UDP_RULES = [
 ]
 
 
-@pytest.mark.parametrize("rule, packet, reason, told", UDP_RULES, ids=[r[0] for r in UDP_RULES])
+@pytest.mark.parametrize("rule, packet, reason, told",
+                         [pytest.param(*r, id=r[0]) for r in UDP_RULES]
+                         + [pytest.param(*r, id=r[0], marks=pytest.mark.inet6) for r in UDP6_RULES])
 def test_udp_rules(net, rule, packet, reason, told):
     drops, back = net.drops_of(net.station_a, net.station_a.ether() / packet())
     assert drops == {reason: 1}

@@ -40,6 +40,8 @@ from scapy.layers.inet6 import (
 )
 from scapy.layers.l2 import ARP, Ether
 
+pytestmark = pytest.mark.inet6
+
 GW, HOST = "2001:db8:1::1", "2001:db8:1::2"
 ALL_NODES, ALL_ROUTERS = "ff02::1", "ff02::2"
 ROUTER_B = "fe80::b"  # what scapy is on wan0

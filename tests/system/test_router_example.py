@@ -11,6 +11,8 @@ from scapy.layers.inet import IP, UDP
 from scapy.layers.l2 import Ether
 from switch import Switch
 
+pytestmark = pytest.mark.inet6
+
 DOCUMENT = pathlib.Path(__file__).resolve().parents[2] / "docs" / "router.md"
 UPSTREAM = ("192.0.2.254", "2001:db8:0:2::fe")
 STAFF, GUEST = ("10.10.0.2", "2001:db8:0:10::2"), ("10.20.0.2", "2001:db8:0:20::2")
