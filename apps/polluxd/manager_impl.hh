@@ -70,6 +70,7 @@ struct Manager::Impl {
     core::IpAddress dst;
     std::uint16_t size, vrf;
     PingDone done;
+    std::uint16_t answer_vrf;  ///< that the answer comes in by: of a leaked route another one
   };
   struct Announcement {
     core::InterfaceId interface;
@@ -100,6 +101,7 @@ struct Manager::Impl {
                                 const RouteAnswer& route) const;
   std::uint16_t next_ping_number(bool udp);
   void hear(const proto::Delivered& d);
+  [[nodiscard]] std::uint16_t answer_vrf(const RouteAnswer& route, std::uint16_t vrf) const;
   bool run_pings();
 
   // manager_local.cc

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // VRFs and the check of sources (RFC 3704) through the whole pipeline.
+#include <algorithm>
+#include <array>
+
 #include "tests/stage/router.hh"
 
 namespace {
@@ -71,6 +74,37 @@ TEST_F(Vrf, LeaksASubnetWithItsNeighbours) {
   EXPECT_EQ(r.held(), 0u) << "known by now";
   EXPECT_EQ(r.lan.take_sent().size(), 1u);
   EXPECT_EQ(r.drops(), Drops{});
+}
+
+/// The answer comes in by the VRF of the link that the route leads to.
+TEST_F(Vrf, APingAcrossALeakedRouteHasItsAnswer) {
+  must(r.manager.set_vrf("lan0", "red"));
+  must(r.manager.add_route(route("192.0.2.0/24", {}, "wan0", "red")));
+  must(r.manager.add_neighbor({"wan0", Router::kGatewayIp, Router::kGatewayMac}));
+  std::optional<polluxd::PingReply> got;
+  polluxd::PingSpec spec{.destination = Router::kGatewayIp};
+  spec.vrf = 1;
+  must(r.manager.ping(spec, [&](const auto& answer) {
+    if (answer) got = *answer;
+  }));
+  r.iterate();
+  Packets asked = r.wan.take_sent();
+  ASSERT_EQ(asked.size(), 1u);
+  Packet& p = asked[0];  // becomes the reply
+  for (const auto [from, to, n] : {std::array{0, 6, 6}, std::array{26, 30, 4}})
+    std::swap_ranges(p.begin() + from, p.begin() + from + n, p.begin() + to);
+  ASSERT_EQ(p.at(34), 8);
+  p[34] = 0;
+  const unsigned sum = (unsigned{p[36]} << 8 | p[37]) + 0x0800;
+  p[36] = static_cast<std::uint8_t>((sum + (sum >> 16)) >> 8);
+  p[37] = static_cast<std::uint8_t>(sum + (sum >> 16));
+  r.receive(r.wan, p);
+  r.iterate();
+  ASSERT_TRUE(got);
+  EXPECT_EQ(got->kind, polluxd::PingReply::Kind::Reply);
+  EXPECT_EQ(got->from, Router::kGatewayIp);
+  EXPECT_TRUE(got->intact);
+  r.run_for(12);
 }
 
 TEST_F(Vrf, ANeighbourIsAskedForByTheRoutesOfThePackets) {
