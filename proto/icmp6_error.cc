@@ -50,7 +50,7 @@ rte_mbuf* make_error(core::Worker& w, const Ip6Config& config, const Ip6Arrival&
   const MutBytes packet = core::front_bytes_mut(*m);
   (void)core::copy_bytes(original, 0, packet.subspan(kOuterLen));
   const Ip6Fields fields{.next_header = kProtocolIcmp6,
-                         .hop_limit = config.sysctl.hop_limit,
+                         .hop_limit = 0,
                          .src = source_for(config, ip, arrival),
                          .dst = ip.src()};
   const MutBytes message = packet.subspan(Ip6View::kHeaderLen);

@@ -67,7 +67,8 @@ void add_sysctls(core::Sysctl& s) {
   s.add({"net.inet.icmp.errppslimit", "ICMP errors a second and worker; 0 sends none", 0, 1'000'000,
          100});
   s.add({"net.inet6.ip6.forwarding", "forward IPv6 packets between interfaces (0 or 1)", 0, 1, 0});
-  s.add({"net.inet6.ip6.hlim", "hop limit of packets of our own", 1, 255, 64});
+  s.add({"net.inet6.ip6.hlim",
+         "hop limit of packets of our own, where no router of the link says another", 1, 255, 64});
   s.add({"net.inet6.ip6.hdrnestlimit", "extension headers that are read of a packet for us", 0, 50,
          8});
   s.add({"net.inet6.icmp6.errppslimit", "ICMPv6 errors a second and worker; 0 sends none", 0,
@@ -152,6 +153,7 @@ Manager::Impl::Impl(const Limits& l, Env e, DriverRegistry& d)
   master.ip6.next_hops = &next_hops;
   master.ip6.addresses.resize(l.interfaces);
   master.ip6.router.resize(l.interfaces);
+  master.ip6.hop_limits.resize(l.interfaces);
   master.ipsec.sas = sas.get();
   master.ipsec.tunnels.resize(l.tunnels);
   make_builtin_next_hops();
@@ -172,9 +174,7 @@ const core::Published<StackConfig>& Manager::published() const noexcept {
 void Manager::Impl::load_ip6_sysctl() {
   proto::Ip6Sysctl& ip6 = master.ip6.sysctl;
   ip6.forwarding = sysctl.value("net.inet6.ip6.forwarding") != 0;
-  ip6.hop_limit = advertised_hop_limit != 0
-                      ? advertised_hop_limit
-                      : static_cast<std::uint8_t>(sysctl.value("net.inet6.ip6.hlim"));
+  ip6.hop_limit = static_cast<std::uint8_t>(sysctl.value("net.inet6.ip6.hlim"));
   ip6.redirects = sysctl.value("net.inet6.icmp6.rediraccept") != 0;
   ip6.max_extensions = static_cast<std::uint8_t>(sysctl.value("net.inet6.ip6.hdrnestlimit"));
   ip6.icmp_errors_per_s = static_cast<std::uint32_t>(sysctl.value("net.inet6.icmp6.errppslimit"));

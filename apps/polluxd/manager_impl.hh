@@ -56,6 +56,7 @@ struct Manager::Impl {
     std::set<core::IpAddress> groups;         ///< whose packets are for us; not scoped
     std::set<core::IpAddress> asked_groups;   ///< of these, those of join_group()
     std::uint16_t inet6_mtu = 0;              ///< as a router says, bytes; 0: none did
+    std::uint8_t inet6_hop_limit = 0;         ///< as a router says; 0: none did
     proto::NextHopId local = 0, broadcast = 0;
     InterfaceTotals base;  ///< counters of whoever had the id before
   };
@@ -409,7 +410,6 @@ struct Manager::Impl {
   std::optional<RouterKey> default_router;
   std::set<RouterKey> unreachable_routers;
   std::map<core::IpAddress, Redirect> redirects;  ///< by destination, scoped
-  std::uint8_t advertised_hop_limit = 0;          ///< 0: no router has said
   std::uint64_t next_life_us = 0, next_router_look_us = 0;
   bool routers_changed = false;
   struct LoadBase {

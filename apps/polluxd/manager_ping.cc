@@ -315,7 +315,7 @@ core::Expected<> Manager::ping(const PingSpec& asked, PingDone done) {
   m.listen_for_answers();
   const Numbers numbers{m.ping_id, m.next_ping_number(spec.port != 0)};
   const std::uint8_t ttl = spec.ttl != 0 ? spec.ttl
-                           : ip6         ? m.master.ip6.sysctl.hop_limit
+                           : ip6         ? std::uint8_t{0}  // the link's
                                          : m.master.ip4.sysctl.ttl;
   const Buffer bytes = ip6 ? make_ip6(spec, ttl, numbers) : make_ip4(spec, ttl, numbers);
   rte_mbuf* packet = to_mbufs(m.env.pool, bytes);

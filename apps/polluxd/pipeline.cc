@@ -271,7 +271,7 @@ void ip6_local_path(Shard& s, const StackConfig& config, const DeliverArrival& a
                      routed.refused);
     for (rte_mbuf* m : local.fragments.take()) w.drop(m, DropReason::Ip6TooManyExtensions);
   }
-  proto::icmp6_input(w, config.ip6, link, local.icmp, {own, nd, local.raw});
+  proto::icmp6_input(w, link, local.icmp, {own, nd, local.raw});
   proto::deliver_udp6(w, config.listeners, arrival, local.udp, routed.refused);
   proto::deliver_raw6(w, config.listeners, arrival, local.raw, routed.refused);
 }
