@@ -19,6 +19,7 @@ struct Ip6Sysctl {
   std::uint8_t max_extensions = 8;        ///< net.inet6.ip6.hdrnestlimit: extension headers
   std::uint32_t icmp_errors_per_s = 100;  ///< net.inet6.icmp6.errppslimit, per worker; 0: none
   bool redirects = false;                 ///< net.inet6.icmp6.rediraccept
+  bool redirect = false;  ///< net.inet6.ip6.redirect: neighbours are told of better first hops
 };
 
 /// An address of an interface as the workers know it.

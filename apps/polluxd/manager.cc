@@ -77,6 +77,9 @@ void add_sysctls(core::Sysctl& s) {
   s.add({"net.inet.ip.accept_options", "take packets with IPv4 options in (0 or 1)", 0, 1, 1});
   s.add({"net.inet.ip.directed-broadcast",
          "forward broadcasts to subnets of ours (0 or 1, RFC 2644)", 0, 1, 0});
+  s.add({"net.inet.ip.redirect", "tell hosts of better gateways (0 or 1, RFC 1812)", 0, 1, 0});
+  s.add({"net.inet6.ip6.redirect", "tell neighbours of better first hops (0 or 1, RFC 4861)", 0, 1,
+         0});
   s.add({"net.inet.ip.do_loopback_cksum",
          "verify the header checksums of what we say to ourselves (0 or 1)", 0, 1, 0});
   s.add({"net.inet.udp.do_loopback_cksum",
@@ -175,6 +178,7 @@ void Manager::Impl::load_ip6_sysctl() {
   proto::Ip6Sysctl& ip6 = master.ip6.sysctl;
   ip6.forwarding = sysctl.value("net.inet6.ip6.forwarding") != 0;
   ip6.hop_limit = static_cast<std::uint8_t>(sysctl.value("net.inet6.ip6.hlim"));
+  ip6.redirect = sysctl.value("net.inet6.ip6.redirect") != 0;
   ip6.redirects = sysctl.value("net.inet6.icmp6.rediraccept") != 0;
   ip6.max_extensions = static_cast<std::uint8_t>(sysctl.value("net.inet6.ip6.hdrnestlimit"));
   ip6.icmp_errors_per_s = static_cast<std::uint32_t>(sysctl.value("net.inet6.icmp6.errppslimit"));
@@ -187,6 +191,7 @@ void Manager::Impl::publish() {
   master.ip4.sysctl.icmp_errors_per_s =
       static_cast<std::uint32_t>(sysctl.value("net.inet.icmp.errppslimit"));
   master.ip4.sysctl.accept_options = sysctl.value("net.inet.ip.accept_options") != 0;
+  master.ip4.sysctl.redirect = sysctl.value("net.inet.ip.redirect") != 0;
   master.ip4.sysctl.directed_broadcast = sysctl.value("net.inet.ip.directed-broadcast") != 0;
   load_ip6_sysctl();
   load_loopback();
