@@ -334,6 +334,8 @@ public:
                                                bool loopback = false);
   static core::Expected<> check_next_hops(const RouteSpec& spec);
   static core::Expected<> check_rtadv(const RtadvSpec& spec);
+  /// Why no interface can join the group; empty: one can.
+  [[nodiscard]] static std::string bad_group(const core::IpAddress& group);
   static core::Expected<> check_tunnel(const crypto::TunnelSpec& spec);
   /// @param options  all that the driver declares.
   static core::Expected<> check_vlan(const std::vector<pollux_option_value>& options);

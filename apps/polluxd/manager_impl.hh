@@ -70,8 +70,8 @@ struct Manager::Impl {
     std::uint64_t sent_us, deadline_us;
     core::IpAddress dst;
     std::uint16_t size, vrf;
-    PingDone done;
     std::uint16_t answer_vrf;  ///< that the answer comes in by: of a leaked route another one
+    PingDone done;
   };
   struct Announcement {
     core::InterfaceId interface;
@@ -101,8 +101,8 @@ struct Manager::Impl {
   core::Expected<> prepare_ping(PingSpec& spec, core::InterfaceId link,
                                 const RouteAnswer& route) const;
   std::uint16_t next_ping_number(bool udp);
-  void hear(const proto::Delivered& d);
   [[nodiscard]] std::uint16_t answer_vrf(const RouteAnswer& route, std::uint16_t vrf) const;
+  void hear(const proto::Delivered& d);
   bool run_pings();
 
   // manager_local.cc
@@ -176,6 +176,7 @@ struct Manager::Impl {
 
   // manager_membership.cc
   core::Expected<> update_memberships(core::InterfaceId id);
+  core::Expected<> join(core::InterfaceId id, const core::IpAddress& group);
   [[nodiscard]] std::set<core::IpAddress> wanted_groups(core::InterfaceId id) const;
   core::Expected<> add_group_route(core::InterfaceId id, const core::IpAddress& group);
   void remove_group_route(core::InterfaceId id, const core::IpAddress& group);

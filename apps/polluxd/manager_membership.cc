@@ -129,20 +129,27 @@ void Manager::Impl::set_multicast_filter(core::InterfaceId id) {
     core::log::warning("{}: {}", name_of(port_id), set.error().context);
 }
 
+std::string Manager::bad_group(const IpAddress& group) {
+  return is_group(group) ? std::string{}
+                         : fmt::format("{} is no multicast group", proto::to_string(group));
+}
+
 core::Expected<> Manager::join_group(const std::string& name, const IpAddress& group) {
   const auto id = impl_->find(name);
-  if (!id) return id.error();
-  if (!is_group(group))
-    return Error{Errc::Invalid, fmt::format("{} is no multicast group", proto::to_string(group))};
-  if (!impl_->has_neighbors(*id))
+  return id ? impl_->join(*id, group) : id.error();
+}
+
+core::Expected<> Manager::Impl::join(core::InterfaceId id, const IpAddress& group) {
+  if (std::string why = bad_group(group); !why.empty()) return Error{Errc::Invalid, std::move(why)};
+  if (!has_neighbors(id))
     return Error{Errc::Invalid,
-                 fmt::format("{} has no groups: it is no link with other hosts", name)};
-  auto& asked = impl_->managed[*id].asked_groups;
+                 fmt::format("{} has no groups: it is no link with other hosts", name_of(id))};
+  auto& asked = managed[id].asked_groups;
   if (!asked.insert(group).second)
     return Error{Errc::Exists,
-                 fmt::format("{} has joined {} already", name, proto::to_string(group))};
-  auto joined = impl_->update_memberships(*id);
-  if (!joined && !impl_->managed[*id].groups.contains(group)) {
+                 fmt::format("{} has joined {} already", name_of(id), proto::to_string(group))};
+  auto joined = update_memberships(id);
+  if (!joined && !managed[id].groups.contains(group)) {
     asked.erase(group);
     return joined;
   }
