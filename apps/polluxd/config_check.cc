@@ -154,10 +154,11 @@ void Check::check_interface(std::size_t n) {
   check_vrf_name(spec.vrf, place, "vrf", what);
   Owner owner{spec.name, false, spec.addresses, spec.vrf};
   check_addresses(owner, place, what, driver && driver_name(**driver) == "loop");
+  std::set<core::IpAddress> groups;
   for (const core::IpAddress& group : spec.groups) {
     if (const std::string why = Manager::bad_group(group); !why.empty())
       complain(place, "groups", what, why);
-    if (std::ranges::count(spec.groups, group) > 1)
+    if (!groups.insert(group).second)
       complain(place, "groups", what, fmt::format("{} is given twice", proto::to_string(group)));
   }
   if (const auto good = Manager::check_rtadv(spec.rtadv); !good)
