@@ -75,7 +75,7 @@ TEST_F(Redirect4, IsOffUnlessAskedFor) {
   r.receive(r.lan, from_host(udp(Router::kHostIp, far)));
   EXPECT_EQ(r.lan.take_sent(), (Packets{to_better(udp(Router::kHostIp, far, 63))}));
   for (const core::SysctlNode& n : polluxd::Manager::default_sysctl().list("net.inet"))
-    if (n.name.ends_with(".redirect")) EXPECT_EQ(n.value, 0);
+    EXPECT_EQ(n.name.ends_with(".redirect") ? n.value : 0, 0);
 }
 
 TEST_F(Redirect4, ComesFromTheAddressOfTheHostsSubnet) {

@@ -118,6 +118,10 @@ RFC_4443 = [
     Rule("RFC 4443 2.4 (e.1)", "nothing about an error behind extension headers",
          lambda s: patched(ip(s, FAR6, dest(PadN(optdata=b"1234")) / Raw(b"\1\0\0\0\0\0\0\0"),
                               hlim=1), 40, 58), "Ip6HopLimitExpired"),
+    Rule("RFC 4443 2.4 (e.1)", "nothing about a later fragment that may be of an error",
+         lambda s: fragment(s, 64, 1, bytes(64), nh=58, dst=FAR6, hlim=1), "Ip6HopLimitExpired"),
+    Rule("RFC 4443 2.4 (e)", "but about a later fragment of UDP",
+         lambda s: fragment(s, 64, 1, bytes(64), dst=FAR6, hlim=1), "Ip6HopLimitExpired", (3, 0, 0)),
     Rule("RFC 4443 2.4 (e.2)", "nothing about a redirect",
          lambda s: message(s, FAR6, b"\x89\0\0\0" + bytes(36), hlim=1), "Ip6HopLimitExpired"),
     Rule("RFC 4443 2.4 (e)", "but about an echo request", lambda s: echo(s, FAR6, hlim=1),
@@ -204,8 +208,9 @@ RFC_5722 = [
 PAD = PadN(optdata=b"1234")
 
 
-def fragment(s, offset, m, data, nh=17, number=0x60, dst=GW6):
-    return ip(s, dst, IPv6ExtHdrFragment(nh=nh, offset=offset // 8, m=m, id=number) / Raw(data))
+def fragment(s, offset, m, data, nh=17, number=0x60, dst=GW6, **fields):
+    body = IPv6ExtHdrFragment(nh=nh, offset=offset // 8, m=m, id=number) / Raw(data)
+    return ip(s, dst, body, **fields)
 
 
 RFC_8200 = [
