@@ -12,6 +12,12 @@ namespace {
 constexpr std::size_t kOuterLen = Ip6View::kHeaderLen + Icmp6View::kHeaderLen;
 constexpr std::size_t kMaxErrorLen = 1280;  // the minimum MTU, RFC 4443 section 2.4 (c)
 
+/// Whether a later fragment, whose Fragment header names that protocol, may be of an ICMPv6
+/// message: extension headers in the first one hide what is behind them.
+bool may_be_icmp6(std::uint8_t protocol) noexcept {
+  return protocol == kProtocolIcmp6 || protocol == kProtocolAh || extension::is_extension(protocol);
+}
+
 /// Whether RFC 4443 section 2.4 (e) allows an error about this packet.
 bool may_tell(const Ip6View& ip, const Ip6Cause& cause) noexcept {
   const bool although_to_group =
@@ -21,7 +27,8 @@ bool may_tell(const Ip6View& ip, const Ip6Cause& cause) noexcept {
   const core::IpAddress src = ip.src();
   if (src == core::IpAddress{} || is_ip6_multicast(src)) return false;
   const auto upper = glance_at_upper(ip);
-  if (!upper || upper->later_fragment) return false;
+  if (!upper) return false;
+  if (upper->later_fragment) return !may_be_icmp6(upper->protocol);
   if (upper->protocol != kProtocolIcmp6) return true;
   if (upper->at == ip.packet().size()) return false;  // too short to tell
   const std::uint8_t type = ip.packet()[upper->at];
@@ -50,7 +57,7 @@ rte_mbuf* make_error(core::Worker& w, const Ip6Config& config, const Ip6Arrival&
   const MutBytes packet = core::front_bytes_mut(*m);
   (void)core::copy_bytes(original, 0, packet.subspan(kOuterLen));
   const Ip6Fields fields{.next_header = kProtocolIcmp6,
-                         .hop_limit = config.sysctl.hop_limit,
+                         .hop_limit = 0,
                          .src = source_for(config, ip, arrival),
                          .dst = ip.src()};
   const MutBytes message = packet.subspan(Ip6View::kHeaderLen);

@@ -29,7 +29,8 @@ struct Ip6Arrival {
 /// In:    data at a checked IPv6 header. The arrival's interface may be kNoInterface where none of
 ///        them has a link-local address.
 /// Out:   `out`: new packets of our own. The source is the address of ours that the packet was for
-///        (RFC 4443 section 2.2), else :: (chosen by the route). The originals are dropped with
+///        (RFC 4443 section 2.2), else :: (chosen by the route); the hop limit is 0, the route's
+///        link has it. The originals are dropped with
 ///        their reason, whether an error was sent or not.
 void icmp6_error(core::Worker& w, IpShard& shard, const Ip6Config& config,
                  const Ip6Arrival& arrival, core::NotedBurst<Ip6Cause>& in,

@@ -14,8 +14,8 @@ struct Icmp6InputNext {
 /// In:    packets for us that came in on `link`, data at the IPv6 header; note = where the message
 ///        is.
 /// Out:   `next`. What was sent to a group is answered from :: (chosen by the route, RFC 4443
-///        section 4.2). `in` is empty.
+///        section 4.2); replies have the hop limit 0, the route's link has it. `in` is empty.
 /// Drops: Icmp6Truncated, Icmp6BadChecksum, NdFragmented.
-void icmp6_input(core::Worker& w, const Ip6Config& config, core::InterfaceId link,
-                 core::NotedBurst<Ip6Upper>& in, Icmp6InputNext next) noexcept;
+void icmp6_input(core::Worker& w, core::InterfaceId link, core::NotedBurst<Ip6Upper>& in,
+                 Icmp6InputNext next) noexcept;
 }  // namespace proto

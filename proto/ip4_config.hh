@@ -18,6 +18,7 @@ struct Ip4Sysctl {
   std::uint8_t ttl = 64;            ///< net.inet.ip.ttl, of our own packets
   bool accept_options = true;       ///< net.inet.ip.accept_options; off: such packets are dropped
   bool directed_broadcast = false;  ///< net.inet.ip.directed-broadcast (RFC 2644)
+  bool redirect = false;            ///< net.inet.ip.redirect: hosts are told of better gateways
   std::uint32_t icmp_errors_per_s = 100;  ///< net.inet.icmp.errppslimit, per worker; 0: none sent
 };
 

@@ -19,6 +19,7 @@ struct Ip6Sysctl {
   std::uint8_t max_extensions = 8;        ///< net.inet6.ip6.hdrnestlimit: extension headers
   std::uint32_t icmp_errors_per_s = 100;  ///< net.inet6.icmp6.errppslimit, per worker; 0: none
   bool redirects = false;                 ///< net.inet6.icmp6.rediraccept
+  bool redirect = false;  ///< net.inet6.ip6.redirect: neighbours are told of better first hops
 };
 
 /// An address of an interface as the workers know it.
@@ -37,9 +38,17 @@ struct Ip6Config {
   std::vector<std::vector<Ip6InterfaceAddress>> addresses;  ///< by InterfaceId
   std::vector<std::uint16_t> vrfs;                          ///< by InterfaceId
   std::vector<bool> router;  ///< by InterfaceId: it is a router there (RFC 4861 IsRouter)
+  /// By InterfaceId: hop limit of our own packets that a router of the link advertises (RFC 4861
+  /// CurHopLimit); 0: the sysctl's.
+  std::vector<std::uint8_t> hop_limits;
   Ip6Sysctl sysctl;
   Loopback loopback;
 
+  /// Worker side: hop limit of our own packets that leave by an interface.
+  [[nodiscard]] std::uint8_t hop_limit(core::InterfaceId out) const noexcept {
+    const std::uint8_t advertised = out < hop_limits.size() ? hop_limits[out] : std::uint8_t{0};
+    return advertised != 0 ? advertised : sysctl.hop_limit;
+  }
   /// Worker side: next hops of `n` (at most 64) destinations by the routes of a VRF.
   void lookup(std::uint16_t vrf, const core::IpAddress* dst, std::uint64_t* next_hop,
               unsigned n) const noexcept {

@@ -49,10 +49,17 @@ std::optional<core::IpAddress> choose_source(const Ip6Config& config, std::uint1
   return std::nullopt;
 }
 
+/// A hop limit of 0 is the link's (RFC 4861 section 6.3.2, CurHopLimit).
+void choose_hop_limit(const Ip6Config& config, MutBytes packet, core::InterfaceId out) noexcept {
+  std::uint8_t& hop_limit = packet[Ip6View::kHopLimitAt];
+  if (hop_limit == 0) hop_limit = config.hop_limit(out);
+}
+
 /// @return why the packet cannot go, where it cannot.
 std::optional<DropReason> finish(const Ip6Config& config, std::uint16_t vrf, rte_mbuf& m,
                                  const NextHop& hop, const core::IpAddress& dst) noexcept {
   const MutBytes packet = core::front_bytes_mut(m);
+  choose_hop_limit(config, packet, hop.interface);
   const core::IpAddress src = load_ip6(packet, Ip6View::kSourceAt);
   if (src == core::IpAddress{}) {
     const auto chosen = choose_source(config, vrf, hop, dst);
@@ -77,6 +84,7 @@ void to_ourselves(core::Worker& w, const Ip6Config& config, rte_mbuf* m, const c
                   const NextHop& hop, Ip6OutputNext& next) noexcept {
   if (!config.loopback.on) return w.drop(m, DropReason::Ip6OwnDestination);
   const MutBytes packet = core::front_bytes_mut(*m);
+  choose_hop_limit(config, packet, core::kNoInterface);
   if (load_ip6(packet, Ip6View::kSourceAt) == core::IpAddress{}) set_source(packet, unscoped(dst));
   next.local.push(m, is_link_scoped(dst) ? hop.interface : core::kNoInterface);
 }

@@ -13,7 +13,8 @@ struct Ip6OutputNext {
 /// Routes packets of our own: ICMPv6. A source of :: becomes that of the route, or where that is
 /// link-local and the destination is not, another address of ours (RFC 6724 section 5, rule 2); the
 /// checksum of the ICMPv6 message or UDP datagram right behind the header follows. What must keep
-/// :: (duplicate address detection) is sent as a frame. The hop limit stays.
+/// :: (duplicate address detection) is sent as a frame. A hop limit of 0 becomes that of the link
+/// that the packet leaves by (RFC 4861 section 6.3.2).
 /// In:    data at an IPv6 header that we wrote; note = scoped destination.
 /// Out:   one burst of `next`, held for its neighbour, or dropped: nobody is told. `in` is empty.
 /// Drops: Ip6NoRoute, Ip6Blackhole, Ip6Prohibited, Ip6Martian, Ip6Multicast, Ip6OwnDestination,

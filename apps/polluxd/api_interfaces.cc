@@ -117,6 +117,7 @@ void read_settings(Params& params, InterfaceSpec& spec) {
   spec.up = params.boolean("up", true);
   spec.promiscuous = params.boolean("promiscuous", false);
   spec.software_rss = params.boolean("software_rss", true);
+  spec.groups = params.all_parsed("groups", parse_address);
   spec.autoconf = params.boolean("autoconf", false);
   spec.vrf = params.text("vrf", "");
   if (params.has("urpf")) spec.urpf = params.parsed("urpf", parse_urpf);

@@ -156,6 +156,13 @@ void Check::check_interface(std::size_t n) {
   check_addresses(owner, place, what, driver && driver_name(**driver) == "loop");
   if (const auto good = Manager::check_autoconf(spec.autoconf); !good)
     complain(place, "autoconf", what, good.error().context);
+  std::set<core::IpAddress> groups;
+  for (const core::IpAddress& group : spec.groups) {
+    if (const std::string why = Manager::bad_group(group); !why.empty())
+      complain(place, "groups", what, why);
+    if (!groups.insert(group).second)
+      complain(place, "groups", what, fmt::format("{} is given twice", proto::to_string(group)));
+  }
   if (const auto good = Manager::check_rtadv(spec.rtadv); !good)
     complain(place, "rtadv", what, good.error().context);
   if (speaks_inet6(spec)) owner.addresses.emplace_back(kLinkLocal, std::uint8_t{64});

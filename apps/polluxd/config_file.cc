@@ -167,6 +167,9 @@ InterfaceSpec read_interface(ConfigTable& table) {
   spec.vrf = read_vrf_name(table, "vrf");
   if (const auto urpf = table.find("urpf")) spec.urpf = urpf->parsed(parse_urpf);
   if (const auto rss = table.find("rss")) spec.software_rss = read_rss(*rss);
+  if (const auto groups = table.find("groups"))
+    for (const ConfigValue& item : groups->items())
+      spec.groups.push_back(item.parsed(parse_address));
   table.boolean("autoconf", spec.autoconf);
   if (auto rtadv = table.table("rtadv")) spec.rtadv = read_rtadv(*rtadv);
   if (const auto options = table.table("options"))

@@ -34,6 +34,7 @@ public:
 private:
   using Sign = ConfigChange::Sign;
   using Addresses = std::vector<proto::IpPrefix>;
+  using Groups = std::vector<core::IpAddress>;
   using RouteKey = std::pair<std::string, proto::IpPrefix>;  ///< VRF, prefix
   using SaKey = std::tuple<std::string, crypto::Direction, std::uint32_t>;
   /// What stays, an interface or a tunnel: its addresses now and then.
@@ -67,6 +68,7 @@ private:
   void change_faces();
   void change_mtus();
   void change_interface(const InterfaceSpec& now, std::size_t n);
+  void change_groups(const InterfaceSpec& now, const InterfaceSpec& then, std::string& text);
   void change_tunnel(const TunnelConfig& now, std::size_t n);
   std::string change_addresses(const std::string& name);
   void remade_interface(const InterfaceSpec& now, const InterfaceSpec& then);

@@ -59,6 +59,7 @@ std::string describe(const InterfaceSpec& spec) {
   if (!spec.vrf.empty()) append(text, "vrf " + spec.vrf);
   if (spec.urpf != core::Interface::Urpf::Off)
     append(text, fmt::format("urpf {}", to_string(spec.urpf)));
+  for (const core::IpAddress& g : spec.groups) append(text, "group " + proto::to_string(g));
   if (spec.autoconf) append(text, "autoconf");
   if (spec.rtadv.enabled) append(text, "rtadv");
   return text;
@@ -149,6 +150,20 @@ std::string ConfigPlanner::change_addresses(const std::string& name) {
   return text;
 }
 
+/// Groups that are left, then those that are joined.
+void ConfigPlanner::change_groups(const InterfaceSpec& now, const InterfaceSpec& then,
+                                  std::string& text) {
+  const auto each_beyond = [&](const Groups& some, const Groups& others, bool joined) {
+    for (const core::IpAddress& group : some) {
+      if (std::ranges::find(others, group) != others.end()) continue;
+      append(text, fmt::format("{}group {}", joined ? '+' : '-', proto::to_string(group)));
+      steps_.set_group(now.name, group, joined);
+    }
+  };
+  each_beyond(now.groups, then.groups, false);
+  each_beyond(then.groups, now.groups, true);
+}
+
 void ConfigPlanner::change_interface(const InterfaceSpec& now, std::size_t n) {
   const InterfaceSpec& then = want_.interfaces[n];
   steps_.at(place(file_.interfaces, n));
@@ -163,6 +178,7 @@ void ConfigPlanner::change_interface(const InterfaceSpec& now, std::size_t n) {
   }
   append_switch(text, now.software_rss, then.software_rss, "rss off", "rss auto");
   if (now.software_rss != then.software_rss) steps_.set_software_rss(now.name, then.software_rss);
+  change_groups(now, then, text);
   append_switch(text, now.autoconf, then.autoconf, "no autoconf", "autoconf");
   if (now.autoconf != then.autoconf) steps_.set_autoconf(now.name, then.autoconf);
   if (now.rtadv != then.rtadv) {

@@ -27,7 +27,7 @@ std::string quoted(std::string_view text) {
 std::string quoted(proto::IpPrefix p) {
   return quoted(p == proto::IpPrefix{proto::Ip4Prefix{}} ? "default" : proto::to_string(p));
 }
-std::string address(const core::IpAddress& a) {
+std::string quoted(const core::IpAddress& a) {
   return quoted(proto::to_string(a));
 }
 template <class T>
@@ -142,6 +142,7 @@ void Writer::interface(const InterfaceSpec& i) {
   if (!i.vrf.empty()) line("vrf", quoted(i.vrf));
   if (i.urpf != core::Interface::Urpf::Off) line("urpf", quoted(to_string(i.urpf)));
   if (!i.software_rss) line("rss", quoted("off"));
+  if (!i.groups.empty()) line("groups", list(i.groups));
   if (i.autoconf) line("autoconf", "true");
   std::vector<std::string> options;
   for (const auto& [name, value] : i.options)
@@ -177,8 +178,8 @@ void Writer::rtadv(const RtadvSpec& r) {
 void Writer::tunnel(const TunnelConfig& t) {
   table("[[tunnel]]");
   line("name", quoted(t.name));
-  line("local", address(t.local));
-  line("remote", address(t.remote));
+  line("local", quoted(t.local));
+  line("remote", quoted(t.remote));
   number<std::uint16_t>("mtu", t.mtu, 0);
   addresses(t.addresses);
   if (!t.vrf.empty()) line("vrf", quoted(t.vrf));
@@ -206,7 +207,7 @@ void Writer::route(const RouteSpec& r) {
   table("[[route]]");
   line("prefix", quoted(r.prefix));
   if (r.kind != RouteSpec::Kind::Unicast) line("kind", quoted(to_string(r.kind)));
-  if (r.gateway) line("via", address(*r.gateway));
+  if (r.gateway) line("via", quoted(*r.gateway));
   if (!r.interface.empty()) line("interface", quoted(r.interface));
   if (r.recursive) line("recursive", "true");
   if (!r.vrf.empty()) line("vrf", quoted(r.vrf));
@@ -214,7 +215,7 @@ void Writer::route(const RouteSpec& r) {
   std::vector<std::string> hops;
   for (const RouteNextHop& hop : r.next_hops) {
     std::vector<std::string> parts;
-    if (hop.gateway) parts.push_back("via = " + address(*hop.gateway));
+    if (hop.gateway) parts.push_back("via = " + quoted(*hop.gateway));
     if (!hop.interface.empty()) parts.push_back("interface = " + quoted(hop.interface));
     if (hop.weight != 1) parts.push_back(fmt::format("weight = {}", hop.weight));
     hops.push_back(fmt::format("{{ {} }}", fmt::join(parts, ", ")));
@@ -225,7 +226,7 @@ void Writer::route(const RouteSpec& r) {
 void Writer::neighbor(const NeighborSpec& n) {
   table("[[neighbor]]");
   line("interface", quoted(n.interface));
-  line("address", address(n.address));
+  line("address", quoted(n.address));
   line("mac", quoted(proto::to_string(n.mac)));
 }
 }  // namespace

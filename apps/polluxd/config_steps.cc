@@ -149,6 +149,14 @@ void ConfigSteps::set_autoconf(const std::string& name, bool on) {
       [=, &m = m_] { return m.set_autoconf(name, on); },
       [=, &m = m_] { return m.set_autoconf(name, !on); });
 }
+void ConfigSteps::set_group(const std::string& name, const core::IpAddress& group, bool joined) {
+  const auto set = [=, &m = m_](bool join) {
+    return join ? m.join_group(name, group) : m.leave_group(name, group);
+  };
+  step(
+      fmt::format("interface {}: {} {}", name, joined ? "join" : "leave", proto::to_string(group)),
+      [=] { return set(joined); }, [=] { return set(!joined); });
+}
 void ConfigSteps::set_rtadv(const std::string& name, const RtadvSpec& now, const RtadvSpec& then) {
   step(
       fmt::format("interface {}: rtadv", name), [=, &m = m_] { return m.set_rtadv(name, then); },

@@ -25,6 +25,7 @@ public:
   void set_software_rss(const std::string& name, bool on);
   void set_urpf(const std::string& name, core::Interface::Urpf from, core::Interface::Urpf to);
   void set_autoconf(const std::string& name, bool on);
+  void set_group(const std::string& name, const core::IpAddress& group, bool joined);
   void set_rtadv(const std::string& name, const RtadvSpec& now, const RtadvSpec& then);
   /// What is asked for; 0: the default.
   struct Mtu {

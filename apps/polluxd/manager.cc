@@ -65,6 +65,7 @@ void add_sysctls(core::Sysctl& s) {
   s.add({"net.inet.ip.accept_options", "take packets with IPv4 options in (0 or 1)", 0, 1, 1});
   s.add({"net.inet.ip.directed-broadcast",
          "forward broadcasts to subnets of ours (0 or 1, RFC 2644)", 0, 1, 0});
+  s.add({"net.inet.ip.redirect", "tell hosts of better gateways (0 or 1, RFC 1812)", 0, 1, 0});
   s.add({"net.inet.ip.do_loopback_cksum",
          "verify the header checksums of what we say to ourselves (0 or 1)", 0, 1, 0});
   s.add({"net.inet.udp.do_loopback_cksum",
@@ -139,6 +140,7 @@ Manager::Impl::Impl(const Limits& l, Env e, DriverRegistry& d)
   master.ip6.groups = &groups;
   master.ip6.addresses.resize(l.interfaces);
   master.ip6.router.resize(l.interfaces);
+  master.ip6.hop_limits.resize(l.interfaces);
   master.ipsec.sas = sas.get();
   master.ipsec.tunnels.resize(l.tunnels);
   make_inet6();
@@ -164,6 +166,7 @@ void Manager::Impl::publish() {
   master.ip4.sysctl.icmp_errors_per_s =
       static_cast<std::uint32_t>(sysctl.value("net.inet.icmp.errppslimit"));
   master.ip4.sysctl.accept_options = sysctl.value("net.inet.ip.accept_options") != 0;
+  master.ip4.sysctl.redirect = sysctl.value("net.inet.ip.redirect") != 0;
   master.ip4.sysctl.directed_broadcast = sysctl.value("net.inet.ip.directed-broadcast") != 0;
   load_loopback();
   publish_addresses();

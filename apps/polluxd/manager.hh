@@ -336,6 +336,8 @@ public:
   /// @return Unsupported: there is no IPv6 in this build.
   static core::Expected<> check_autoconf(bool on);
   static core::Expected<> check_rtadv(const RtadvSpec& spec);
+  /// Why no interface can join the group; empty: one can.
+  [[nodiscard]] static std::string bad_group(const core::IpAddress& group);
   static core::Expected<> check_tunnel(const crypto::TunnelSpec& spec);
   /// @param options  all that the driver declares.
   static core::Expected<> check_vlan(const std::vector<pollux_option_value>& options);

@@ -258,6 +258,7 @@ void Manager::Impl::publish_addresses() {
     master.ip4.tentative[id].clear();
     master.ip6.addresses[id].clear();
     master.ip6.router[id] = is_router(id);
+    master.ip6.hop_limits[id] = i.inet6_hop_limit;
     master.ip6.vrfs[id] = vrf_of(id);
     for (std::size_t n = 0; n < i.addresses.size(); ++n) {
       const bool usable = i.lives[n].usable();

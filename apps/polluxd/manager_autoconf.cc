@@ -81,6 +81,7 @@ void Manager::Impl::update_discovery(core::InterfaceId id) {
 void Manager::Impl::leave_routers(core::InterfaceId id) {
   inet6->discovery.stop(id);
   managed[id].inet6_mtu = 0;
+  managed[id].inet6_hop_limit = 0;
   neighbors.set_timers(id, proto::NeighborTable::LinkTimers{});
   for (std::size_t n = managed[id].addresses.size(); n-- > 0;)
     if (managed[id].lives[n].origin == AddressOrigin::Autoconf) remove_address(id, n);
@@ -120,8 +121,8 @@ void Manager::Impl::router_advertised(const core::Event& e) {
     i.inet6_mtu = static_cast<std::uint16_t>(e.mtu);
     link_changed(e.interface);
   }
-  if (e.ttl != 0 && inet6->advertised_hop_limit != e.ttl) {
-    inet6->advertised_hop_limit = e.ttl;
+  if (e.ttl != 0 && i.inet6_hop_limit != e.ttl) {
+    i.inet6_hop_limit = e.ttl;
     changed_links.insert(e.interface);
   }
 }

@@ -57,6 +57,7 @@ std::vector<InterfaceSpec> Manager::Impl::interface_specs() const {
     if (spec.driver.find('/') == std::string::npos) spec.driver = managed[i.id].driver;
     spec.name = i.name;
     spec.addresses = asked_addresses(i.id);
+    spec.groups.assign(managed[i.id].asked_groups.begin(), managed[i.id].asked_groups.end());
     all.push_back(std::move(spec));
   }
   std::ranges::sort(all, {}, &InterfaceSpec::name);

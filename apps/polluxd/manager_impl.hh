@@ -54,6 +54,7 @@ struct Manager::Impl {
     std::set<core::IpAddress> groups;         ///< whose packets are for us; not scoped
     std::set<core::IpAddress> asked_groups;   ///< of these, those of join_group()
     std::uint16_t inet6_mtu = 0;              ///< as a router says, bytes; 0: none did
+    std::uint8_t inet6_hop_limit = 0;         ///< as a router says; 0: none did
     proto::NextHopId local = 0, broadcast = 0;
     InterfaceTotals base;  ///< counters of whoever had the id before
   };
@@ -67,6 +68,7 @@ struct Manager::Impl {
     std::uint64_t sent_us, deadline_us;
     core::IpAddress dst;
     std::uint16_t size, vrf;
+    std::uint16_t answer_vrf;  ///< that the answer comes in by: of a leaked route another one
     PingDone done;
   };
   struct Announcement {
@@ -96,6 +98,7 @@ struct Manager::Impl {
   core::Expected<> prepare_ping(PingSpec& spec, core::InterfaceId link,
                                 const RouteAnswer& route) const;
   std::uint16_t next_ping_number(bool udp);
+  [[nodiscard]] std::uint16_t answer_vrf(const RouteAnswer& route, std::uint16_t vrf) const;
   void hear(const proto::Delivered& d);
   bool run_pings();
 
@@ -175,6 +178,7 @@ struct Manager::Impl {
 
   // manager_membership.cc
   core::Expected<> update_memberships(core::InterfaceId id);
+  core::Expected<> join(core::InterfaceId id, const core::IpAddress& group);
   [[nodiscard]] std::set<core::IpAddress> wanted_groups(core::InterfaceId id) const;
   core::Expected<> add_group_route(core::InterfaceId id, const core::IpAddress& group);
   void remove_group_route(core::InterfaceId id, const core::IpAddress& group);

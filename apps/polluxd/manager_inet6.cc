@@ -25,7 +25,8 @@ constexpr std::int64_t kSecond_us = 1'000'000;
 
 void add_inet6_sysctls(core::Sysctl& s) {
   s.add({"net.inet6.ip6.forwarding", "forward IPv6 packets between interfaces (0 or 1)", 0, 1, 0});
-  s.add({"net.inet6.ip6.hlim", "hop limit of packets of our own", 1, 255, 64});
+  s.add({"net.inet6.ip6.hlim",
+         "hop limit of packets of our own, where no router of the link says another", 1, 255, 64});
   s.add({"net.inet6.ip6.hdrnestlimit", "extension headers that are read of a packet for us", 0, 50,
          8});
   s.add({"net.inet6.icmp6.errppslimit", "ICMPv6 errors a second and worker; 0 sends none", 0,
@@ -48,6 +49,8 @@ void add_inet6_sysctls(core::Sysctl& s) {
   s.add({"net.inet6.ip6.accept_rtadv",
          "addresses and routes as routers say, on every interface, unless forwarding (0 or 1)", 0,
          1, 0});
+  s.add({"net.inet6.ip6.redirect", "tell neighbours of better first hops (0 or 1, RFC 4861)", 0, 1,
+         0});
   s.add({"net.inet6.icmp6.rediraccept", "follow redirects of routers, where we are none (0 or 1)",
          0, 1, 0});
   const proto::NeighborTable::DiscoveryTimers t;
@@ -83,9 +86,8 @@ void Manager::Impl::make_inet6() {
 void Manager::Impl::load_inet6() {
   proto::Ip6Sysctl& ip6 = master.ip6.sysctl;
   ip6.forwarding = sysctl.value("net.inet6.ip6.forwarding") != 0;
-  ip6.hop_limit = inet6->advertised_hop_limit != 0
-                      ? inet6->advertised_hop_limit
-                      : static_cast<std::uint8_t>(sysctl.value("net.inet6.ip6.hlim"));
+  ip6.hop_limit = static_cast<std::uint8_t>(sysctl.value("net.inet6.ip6.hlim"));
+  ip6.redirect = sysctl.value("net.inet6.ip6.redirect") != 0;
   ip6.redirects = sysctl.value("net.inet6.icmp6.rediraccept") != 0;
   ip6.max_extensions = static_cast<std::uint8_t>(sysctl.value("net.inet6.ip6.hdrnestlimit"));
   ip6.icmp_errors_per_s = static_cast<std::uint32_t>(sysctl.value("net.inet6.icmp6.errppslimit"));

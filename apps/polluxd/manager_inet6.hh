@@ -35,7 +35,6 @@ struct Manager::Impl::Inet6 {
   std::optional<RouterKey> default_router = {};
   std::set<RouterKey> unreachable_routers = {};
   std::map<core::IpAddress, Redirect> redirects = {};  ///< by destination, scoped
-  std::uint8_t advertised_hop_limit = 0;               ///< 0: no router has said
   std::uint64_t next_life_us = 0, next_router_look_us = 0;
   bool routers_changed = false;
 };

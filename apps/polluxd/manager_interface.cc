@@ -127,6 +127,8 @@ core::Expected<std::string> Manager::Impl::finish_interface(core::InterfaceId id
   for (const IpPrefix& a : spec.addresses)
     if (done) done = add_address(id, a);
   if (done) update_inet6(id);
+  for (const core::IpAddress& group : spec.groups)
+    if (done) done = join(id, group);
   if (!done) {
     const Error& why = done.error();
     remove_interface(id);

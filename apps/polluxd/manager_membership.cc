@@ -79,31 +79,26 @@ core::Expected<> Manager::Impl::update_memberships(core::InterfaceId id) {
   return done;
 }
 
-/// IPv6 has a route for each link, IPv4 one for all of them: like the limited broadcast, packets of
-/// the group are taken wherever they come in.
+/// Groups of a link have a route for each, all others one for all interfaces of the VRF: packets of
+/// the group are taken wherever they come in, those of IPv4 as those of the limited broadcast.
 core::Expected<> Manager::Impl::add_group_route(core::InterfaceId id, const IpAddress& group) {
   const IpPrefix host = IpPrefix::host(proto::scoped(group, id));
   const bool there = routes_of(id).find(host, RouteOrigin::Local) != nullptr;
   if (there) return core::Done{};
-  if (group.is_ip4())
-    return routes_of(id).add(host, RouteOrigin::Local,
-                             {any_broadcast, core::kNoInterface, std::nullopt});
+  if (!proto::is_link_scoped(group))
+    return routes_of(id).add(
+        host, RouteOrigin::Local,
+        {group.is_ip4() ? any_broadcast : local_prefix, core::kNoInterface, std::nullopt});
   return routes_of(id).add(host, RouteOrigin::Local, {managed[id].local, id, std::nullopt});
 }
 
 void Manager::Impl::remove_group_route(core::InterfaceId id, const IpAddress& group) {
   const IpPrefix host = IpPrefix::host(proto::scoped(group, id));
-  const auto* route = routes_of(id).find(host, RouteOrigin::Local);
-  if (route == nullptr) return;
+  if (routes_of(id).find(host, RouteOrigin::Local) == nullptr) return;
   const bool shared = !proto::is_link_scoped(group);
-  core::InterfaceId heir = core::kNoInterface;
   for (core::InterfaceId other = 0; shared && other < managed.size(); ++other)
-    if (other != id && vrf_of(other) == vrf_of(id) && managed[other].groups.contains(group))
-      heir = other;
-  if (heir != core::kNoInterface && group.is_ip4()) return;
+    if (other != id && vrf_of(other) == vrf_of(id) && managed[other].groups.contains(group)) return;
   (void)routes_of(id).remove(host, RouteOrigin::Local);
-  if (heir != core::kNoInterface)
-    (void)routes_of(id).add(host, RouteOrigin::Local, {managed[heir].local, heir, std::nullopt});
 }
 
 /// What a device with a filter lets in: the groups of its interface and of those on top of it.
@@ -120,20 +115,27 @@ void Manager::Impl::set_multicast_filter(core::InterfaceId id) {
     core::log::warning("{}: {}", name_of(port_id), set.error().context);
 }
 
+std::string Manager::bad_group(const IpAddress& group) {
+  return is_group(group) ? std::string{}
+                         : fmt::format("{} is no multicast group", proto::to_string(group));
+}
+
 core::Expected<> Manager::join_group(const std::string& name, const IpAddress& group) {
   const auto id = impl_->find(name);
-  if (!id) return id.error();
-  if (!is_group(group))
-    return Error{Errc::Invalid, fmt::format("{} is no multicast group", proto::to_string(group))};
-  if (!impl_->has_neighbors(*id))
+  return id ? impl_->join(*id, group) : id.error();
+}
+
+core::Expected<> Manager::Impl::join(core::InterfaceId id, const IpAddress& group) {
+  if (std::string why = bad_group(group); !why.empty()) return Error{Errc::Invalid, std::move(why)};
+  if (!has_neighbors(id))
     return Error{Errc::Invalid,
-                 fmt::format("{} has no groups: it is no link with other hosts", name)};
-  auto& asked = impl_->managed[*id].asked_groups;
+                 fmt::format("{} has no groups: it is no link with other hosts", name_of(id))};
+  auto& asked = managed[id].asked_groups;
   if (!asked.insert(group).second)
     return Error{Errc::Exists,
-                 fmt::format("{} has joined {} already", name, proto::to_string(group))};
-  auto joined = impl_->update_memberships(*id);
-  if (!joined && !impl_->managed[*id].groups.contains(group)) {
+                 fmt::format("{} has joined {} already", name_of(id), proto::to_string(group))};
+  auto joined = update_memberships(id);
+  if (!joined && !managed[id].groups.contains(group)) {
     asked.erase(group);
     return joined;
   }

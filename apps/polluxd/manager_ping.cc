@@ -301,6 +301,12 @@ std::uint16_t Manager::Impl::next_ping_number(bool udp) {
   return static_cast<std::uint16_t>(ping_sequence + (udp ? kFirstPort : 0));
 }
 
+/// A route that leads to a link of another VRF has answers come in there.
+std::uint16_t Manager::Impl::answer_vrf(const RouteAnswer& route, std::uint16_t vrf) const {
+  const auto out = find(route.interface);
+  return out ? vrf_of(*out) : vrf;
+}
+
 core::Expected<> Manager::ping(const PingSpec& asked, PingDone done) {
   constexpr std::size_t kMaxOutstanding = 1024;
   Impl& m = *impl_;
@@ -321,7 +327,7 @@ core::Expected<> Manager::ping(const PingSpec& asked, PingDone done) {
   m.listen_for_answers();
   const Numbers numbers{m.ping_id, m.next_ping_number(spec.port != 0)};
   const std::uint8_t ttl = spec.ttl != 0 ? spec.ttl
-                           : ip6         ? m.master.ip6.sysctl.hop_limit
+                           : ip6         ? std::uint8_t{0}  // the link's
                                          : m.master.ip4.sysctl.ttl;
   const Buffer bytes = make_packet(spec, ttl, numbers);
   rte_mbuf* packet = to_mbufs(m.env.pool, bytes);
@@ -333,7 +339,8 @@ core::Expected<> Manager::ping(const PingSpec& asked, PingDone done) {
   }
   m.pings[numbers.sequence] = {m.now_us,         m.now_us + std::uint64_t{spec.timeout_ms} * 1000,
                                spec.destination, spec.size,
-                               spec.vrf,         std::move(done)};
+                               spec.vrf,         m.answer_vrf(route, spec.vrf),
+                               std::move(done)};
   return core::Done{};
 }
 
@@ -344,7 +351,8 @@ void Manager::Impl::hear(const proto::Delivered& d) {
   auto heard = hear_any(d, message, ping_id);
   if (!heard) return;
   const auto at = pings.find(heard->about.number);
-  if (at == pings.end() || d.vrf != at->second.vrf) return;
+  if (at == pings.end()) return;
+  if (d.vrf != at->second.vrf && d.vrf != at->second.answer_vrf) return;
   if (at->second.dst != heard->about.dst && !proto::is_ip6_multicast(at->second.dst)) return;
   const Ping asked = std::move(at->second);
   pings.erase(at);

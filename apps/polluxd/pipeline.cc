@@ -24,6 +24,7 @@
 #include "proto/ip4_local.hh"
 #include "proto/ip4_lookup.hh"
 #include "proto/ip4_output.hh"
+#include "proto/ip4_redirect.hh"
 #include "proto/ip6_forward.hh"
 #include "proto/ip6_input.hh"
 #include "proto/ip6_local.hh"
@@ -32,6 +33,7 @@
 #include "proto/ip6_scope.hh"
 #include "proto/link_header.hh"
 #include "proto/nd_input.hh"
+#include "proto/nd_redirect.hh"
 #include "proto/reassembly.hh"
 #include "proto/urpf.hh"
 #include "proto/vlan_input.hh"
@@ -236,6 +238,9 @@ void ip4_path(Shard& s, const StackConfig& config, const core::Interface& in,
       proto::urpf4(w, config.ip4, in, checked);
     proto::ip4_lookup(w, s.ip, config.ip4, Ip4Arrival{in.id, in.vrf, group}, checked, routed);
   }
+  Burst own;  // packets that we say
+  if (config.ip4.sysctl.redirect) [[unlikely]]
+    proto::ip4_redirect(w, s.ip, config.ip4, in, routed.forward, own);
 
   proto::Ip4LocalNext local;
   ip4_local_path(s, config, in.vrf, routed, local);
@@ -250,7 +255,6 @@ void ip4_path(Shard& s, const StackConfig& config, const core::Interface& in,
     overlay_path(s, config, opened.other, in);
   proto::igmp_input(w, in, routed.broadcast);
 
-  Burst own;  // packets that we say
   ip4_deliver_path(s, config, arrival_on(in), routed, local, own);
   ip4_forward_path(s, config, in.vrf, routed, own);
 }
@@ -272,7 +276,7 @@ void ip6_local_path(Shard& s, const StackConfig& config, const DeliverArrival& a
                      routed.refused);
     for (rte_mbuf* m : local.fragments.take()) w.drop(m, DropReason::Ip6TooManyExtensions);
   }
-  proto::icmp6_input(w, config.ip6, link, local.icmp, {own, nd, local.raw});
+  proto::icmp6_input(w, link, local.icmp, {own, nd, local.raw});
   proto::deliver_udp6(w, config.listeners, arrival, local.udp, routed.refused);
   proto::deliver_raw6(w, config.listeners, arrival, local.raw, routed.refused);
 }
@@ -295,6 +299,11 @@ void ip6_path(Shard& s, const StackConfig& config, const core::Interface& in,
   Burst nd;
   ip6_local_path(s, config, arrival_on(in), routed, own, nd);
   proto::nd_input(w, config.interfaces, config.ip6, in, nd);
+  if (config.ip6.sysctl.redirect) [[unlikely]] {
+    proto::RoutedBurst redirects;
+    proto::nd_redirect(w, s.ip, config.ip6, in, routed.forward, redirects);
+    proto::ether_output(w, s.ip, config.interfaces, *config.ip6.next_hops, redirects);
+  }
   ip6_forward_path(s, config, {in.id, in.vrf}, routed, own);
 }
 

@@ -48,7 +48,8 @@ struct InterfaceSpec {
   std::string vrf{};  ///< whose routes what arrives follows; empty: the default one
   core::Interface::Urpf urpf = core::Interface::Urpf::Off;
   bool software_rss = true;  ///< where the device has fewer queues than there are workers
-  bool autoconf = false;     ///< IPv6 addresses and routes as routers of the link say (RFC 4862)
+  std::vector<core::IpAddress> groups{};  ///< multicast groups to join, each once
+  bool autoconf = false;  ///< IPv6 addresses and routes as routers of the link say (RFC 4862)
   RtadvSpec rtadv = {};
 };
 

@@ -78,6 +78,18 @@ autonomous = false
   EXPECT_EQ(plain.interfaces[0].rtadv.lifetime_s, 90u) << "three intervals";
 }
 
+TEST_F(ConfigFile, ReadsAndWritesGroups) {
+  const std::string text = R"([[interface]]
+driver = "af_packet"
+name = "lan0"
+groups = ["239.1.2.3", "ff05::2"]
+)";
+  const Config config = good(text);
+  ASSERT_EQ(config.interfaces.at(0).groups.size(), 2u);
+  EXPECT_EQ(config.interfaces[0].groups[0], core::IpAddress{0xef010203});
+  EXPECT_EQ(polluxd::to_toml(config), text);
+}
+
 TEST_F(ConfigFile, ReadsTheProcessTables) {
   const Config config = good(R"(
 [workers]

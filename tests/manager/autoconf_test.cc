@@ -161,11 +161,23 @@ TEST_F(Autoconf, StaticDefaultRouteStandsAbove) {
 TEST_F(Autoconf, LinkParametersAreTaken) {
   Packet mtu{5, 1, 0, 0, 0, 0, 1400 >> 8, 1400 & 0xff};
   advertise(1800, mtu, 33);
-  EXPECT_EQ(r.manager.published().read().ip6.sysctl.hop_limit, 33);
+  const auto hop_limit = [&](const char* name) {
+    return r.manager.published().read().ip6.hop_limit(info(name).id);
+  };
+  EXPECT_EQ(hop_limit("lan0"), 33);
+  EXPECT_EQ(hop_limit("wan0"), 64) << "RFC 4861 section 6.3.2: of that link alone";
   mtu[6] = 1000 >> 8;
   mtu[7] = 1000 & 0xff;
   advertise(1800, mtu, 0);
-  EXPECT_EQ(r.manager.published().read().ip6.sysctl.hop_limit, 33) << "0 says nothing";
+  EXPECT_EQ(hop_limit("lan0"), 33) << "0 says nothing";
+  (void)r.lan.take_sent();
+  r.receive(r.lan, ether6({.dst = Router::kLanMac, .src = Router::kHostMac},
+                          ip6_icmp({.src = host_link_local, .dst = our_link_local}, {}, {})));
+  const auto replies = of_type(heard(), 129);
+  ASSERT_EQ(replies.size(), 1u);
+  EXPECT_EQ(replies[0].hop_limit, 33);
+  must(r.manager.set_autoconf("lan0", false));
+  EXPECT_EQ(hop_limit("lan0"), 64) << "as if no router had spoken";
 }
 
 TEST_F(Autoconf, SwitchedOffAllOfItGoes) {

@@ -131,6 +131,9 @@ TEST_F(Ip4Input, OptionsByRule) {
         [&](core::Burst& in) { run(in, {.accept_options = false}); });
   check(Stage::Ip4Input,
         {{.name = "Bad", .packet = bad, .dropped = DropReason::Ip4BadOption},
+         {.name = "TimestampPointer",
+          .packet = ip4({.options = {68, 8, 4, 0, 0, 0, 0, 0}}, {}),
+          .dropped = DropReason::Ip4BadOption},
          {.name = "Good", .packet = good, .next = "checked"}},
         [&](core::Burst& in) { run(in, {.link_group = true}); });
 }

@@ -71,6 +71,17 @@ TEST_F(Ip6Output, Table) {
         [&](core::Burst& in) { run(in); });
 }
 
+TEST_F(Ip6Output, HopLimitIsThatOfTheLink) {  // RFC 4861 section 6.3.2
+  config6.sysctl.hop_limit = 77;
+  config6.hop_limits = {33, 0};
+  const auto hop_limit = [&](std::uint8_t asked, const char* dst) {
+    return sent(ip6_icmp({.hop_limit = asked, .src = kOurIp6, .dst = addr6(dst)}, {}, {})).at(7);
+  };
+  EXPECT_EQ(hop_limit(0, "2001:db8:1::2"), 33);
+  EXPECT_EQ(hop_limit(0, "2001:db8:a1::1"), 77) << "nobody has said one there";
+  EXPECT_EQ(hop_limit(5, "2001:db8:1::2"), 5) << "chosen by who sends";
+}
+
 TEST_F(Ip6Output, OurselvesAreAskedFromTheSameAddress) {
   core::Burst in;
   in.push(pool.make(echo(kNone, "2001:db8:1::1")));

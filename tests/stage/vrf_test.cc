@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // VRFs and the check of sources (RFC 3704) through the whole pipeline.
+#include <algorithm>
+#include <array>
+
 #include "tests/stage/router.hh"
+#include "tests/support/packet6.hh"
 
 namespace {
 using namespace test;
@@ -73,6 +77,37 @@ TEST_F(Vrf, LeaksASubnetWithItsNeighbours) {
   EXPECT_EQ(r.drops(), Drops{});
 }
 
+/// The answer comes in by the VRF of the link that the route leads to.
+TEST_F(Vrf, APingAcrossALeakedRouteHasItsAnswer) {
+  must(r.manager.set_vrf("lan0", "red"));
+  must(r.manager.add_route(route("192.0.2.0/24", {}, "wan0", "red")));
+  must(r.manager.add_neighbor({"wan0", Router::kGatewayIp, Router::kGatewayMac}));
+  std::optional<polluxd::PingReply> got;
+  polluxd::PingSpec spec{.destination = Router::kGatewayIp};
+  spec.vrf = 1;
+  must(r.manager.ping(spec, [&](const auto& answer) {
+    if (answer) got = *answer;
+  }));
+  r.iterate();
+  Packets asked = r.wan.take_sent();
+  ASSERT_EQ(asked.size(), 1u);
+  Packet& p = asked[0];  // becomes the reply
+  for (const auto [from, to, n] : {std::array{0, 6, 6}, std::array{26, 30, 4}})
+    std::swap_ranges(p.begin() + from, p.begin() + from + n, p.begin() + to);
+  ASSERT_EQ(p.at(34), 8);
+  p[34] = 0;
+  const unsigned sum = (unsigned{p[36]} << 8 | p[37]) + 0x0800;
+  p[36] = static_cast<std::uint8_t>((sum + (sum >> 16)) >> 8);
+  p[37] = static_cast<std::uint8_t>(sum + (sum >> 16));
+  r.receive(r.wan, p);
+  r.iterate();
+  ASSERT_TRUE(got);
+  EXPECT_EQ(got->kind, polluxd::PingReply::Kind::Reply);
+  EXPECT_EQ(got->from, Router::kGatewayIp);
+  EXPECT_TRUE(got->intact);
+  r.run_for(12);
+}
+
 TEST_F(Vrf, ANeighbourIsAskedForByTheRoutesOfThePackets) {
   must(r.manager.add_neighbor({"wan0", Router::kGatewayIp, Router::kGatewayMac}));
   must(r.manager.set_vrf("lan0", "red"));
@@ -106,7 +141,10 @@ TEST_F(Vrf, MovesAnInterfaceWholeOrNotAtAll) {
 TEST_F(Vrf, HasAddressesOfItsOwn) {
   must(r.manager.set_vrf("lan0", "red"));
   must(r.manager.add_address("wan0", {Router::kLanIp, 24}));
-  EXPECT_EQ(refusal(r.manager.set_vrf("wan0", "red")), core::Errc::Exists);
+  const auto moved = r.manager.set_vrf("wan0", "red");
+  ASSERT_FALSE(moved);
+  EXPECT_EQ(moved.error().code, core::Errc::Exists);
+  EXPECT_NE(moved.error().context.find("of lan0 in red"), std::string::npos) << "nothing was moved";
   EXPECT_EQ(r.manager.interfaces()[1].vrf, "default");
   EXPECT_EQ(refusal(r.manager.add_address("lan0", {Router::kLanIp, 16})), core::Errc::Exists);
 }
@@ -194,10 +232,20 @@ TEST_F(UrpfCheck, OffAsksNothing) {
   EXPECT_TRUE(passes("198.51.100.1"));
 }
 
+/// Who tests its address speaks from ::, which no route leads to, and is heard all the same.
 TEST_F(UrpfCheck, LeavesTheUnspecifiedAddressAlone) {
+  must(r.manager.set_sysctl("net.inet6.ip6.dad_count", 0));
+  const core::IpAddress ours = addr6("2001:db8:1::1");
+  must(r.manager.add_address("lan0", {ours, 64}));
   must(r.manager.set_urpf("lan0", Urpf::Strict));
-  r.receive(r.lan, ether({.dst = core::kBroadcastMac, .src = Router::kHostMac},
-                         udp(0, 0xffffffff)));  // DHCP
-  EXPECT_EQ(r.drops().count("Ip4Spoofed"), 0u);
+  r.run_for(5);
+  (void)r.lan.take_sent();
+  r.receive(
+      r.lan,
+      ether6({.dst = {0x33, 0x33, 0xff, 0, 0, 1}, .src = mac(0x55)},
+             ip6_icmp({.hop_limit = 255, .src = core::IpAddress{}, .dst = addr6("ff02::1:ff00:1")},
+                      {.type = 135, .word = 0}, ours.bytes())));
+  EXPECT_EQ(r.drops(), Drops{});
+  EXPECT_EQ(r.lan.take_sent().size(), 1u) << "the address is ours";
 }
 }  // namespace

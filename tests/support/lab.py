@@ -264,12 +264,20 @@ class Tap:
                 return frame
         return None
 
-    def drain(self):
-        """Forgets what has arrived so far."""
+    def pending(self):
+        """The frames that have arrived so far, taken."""
+        frames = []
         self._socket.setblocking(False)
         with contextlib.suppress(BlockingIOError):
             while True:
-                self._socket.recv(65536)
+                frame, source = self._socket.recvfrom(65536)
+                if source[2] != self._OUTGOING:
+                    frames.append(frame)
+        return frames
+
+    def drain(self):
+        """Forgets what has arrived so far."""
+        self.pending()
 
     def close(self):
         self._socket.close()

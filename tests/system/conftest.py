@@ -13,6 +13,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 
 from lab import Lab, has_inet6, is_ip6  # noqa: E402
 from networks import Gateway, Link, Router, TapLink  # noqa: E402
+from rules import Bench  # noqa: E402
 
 
 def pytest_sessionstart(session):
@@ -68,11 +69,16 @@ def tap_link(lab):
     return TapLink(lab)
 
 
+@pytest.fixture(scope="session")
+def bench(lab):
+    return Bench(lab)
+
+
 @pytest.fixture(autouse=True)
 def _daemons_live(request):
     """No test may end a daemon that others use."""
     yield
-    for name in ("router", "gateway", "link", "tap_link"):
+    for name in ("router", "gateway", "link", "tap_link", "bench"):
         if name in request.fixturenames:
             daemon = request.getfixturevalue(name).daemon
             assert daemon.process.poll() is None, daemon.log_text()

@@ -6,6 +6,7 @@ that come back, or None. test_bad_headers.py has the rules that only drop.
 """
 import pytest
 from frames import BROADCAST, icmp_of
+from lab import wait_for
 from scapy.layers.inet import ICMP, IP, TCP, UDP
 from scapy.layers.l2 import Ether
 from scapy.packet import Raw
@@ -177,3 +178,24 @@ def test_errors_are_limited(lab, router):
         assert moved == {"Ip4TtlExpired": 50} and errors_in(back) == []
     finally:
         router.daemon.plx("sysctl", "net.inet.icmp.errppslimit=100")
+
+
+def test_kernel_follows_our_redirect(lab, router):
+    """RFC 1812 5.2.7.2, RFC 1122 3.2.2.2: Linux takes the better gateway that we tell it of."""
+    host, better, far, mac = router.host_a, "10.1.0.9", "10.50.0.1", "02:00:00:00:01:09"
+    for scope in ("all", "eth0"):
+        host.sysctl(f"net.ipv4.conf.{scope}.accept_redirects", 1)
+    host.ip("neigh", "replace", better, "lladdr", mac, "dev", "eth0", "nud", "permanent")
+    router.daemon.plx("arp", "add", "lan0", better, mac)
+    router.daemon.plx("route", "add", "10.50.0.0/16", "via", better)
+    router.daemon.plx("sysctl", "net.inet.ip.redirect=1")
+    try:
+        def follows():
+            host.ping(far, "-W", "0.2", check=False)
+            return f"via {better} " in host.ip("route", "get", far).stdout
+        wait_for(follows, "the kernel to go by the other gateway")
+    finally:
+        router.daemon.plx("sysctl", "net.inet.ip.redirect=0")
+        router.daemon.plx("route", "delete", "10.50.0.0/16")
+        router.daemon.plx("arp", "del", "lan0", better)
+        host.ip("route", "flush", "cache")
