@@ -23,15 +23,15 @@ struct Ip6Arrival {
 };
 
 /// Drops packets and tells their sources why (RFC 4443 section 2.4): as much of the packet as fits
-/// in 1280 bytes; never about an ICMPv6 error, a redirect, a later fragment, from a source that is
-/// no single host, nor about a packet to a group, but for "packet too big" and an unknown option
-/// that asks for it; at most net.inet6.icmp6.errppslimit a second.
+/// in 1280 bytes; never about an ICMPv6 error, a redirect, a later fragment that may be of one,
+/// from a source that is no single host, nor about a packet to a group, but for "packet too big"
+/// and an unknown option that asks for it; at most net.inet6.icmp6.errppslimit a second.
 /// In:    data at a checked IPv6 header. The arrival's interface may be kNoInterface where none of
 ///        them has a link-local address.
 /// Out:   `out`: new packets of our own. The source is the address of ours that the packet was for
 ///        (RFC 4443 section 2.2), else :: (chosen by the route); the hop limit is 0, the route's
-///        link has it. The originals are dropped with
-///        their reason, whether an error was sent or not.
+///        link has it. The originals are dropped with their reason, whether an error was sent or
+///        not.
 void icmp6_error(core::Worker& w, IpShard& shard, const Ip6Config& config,
                  const Ip6Arrival& arrival, core::NotedBurst<Ip6Cause>& in,
                  ScopedBurst& out) noexcept;
