@@ -41,10 +41,13 @@ std::uint32_t memory_mib(const Limits& l, std::size_t ports, std::size_t nodes) 
   constexpr std::uint64_t kPrefix = 448;  // two nodes of rte_rib, each with its pool's overhead
   constexpr std::uint64_t kMargin = std::uint64_t{24} << 20, kPort = std::uint64_t{12} << 20;
   const std::uint64_t width = l.next_hops > proto::kMaxNextHopsIn2Bytes ? 2 : 1;
+  const std::uint64_t width6 =
+      proto::Fib6::entry_bytes({l.routes6, l.route_groups6, l.next_hops}) / 2;
   const std::uint64_t bytes =
       nodes * core::packet_pool_bytes(l.mbufs, static_cast<std::uint16_t>(l.mbuf_size)) +
-      width * (2 * kFirstLevel + (l.route_groups + l.route_groups6) * kGroup) +
-      (l.routes + l.routes6) * kPrefix + kMargin + ports * kPort;
+      width * (kFirstLevel + l.route_groups * kGroup) +
+      width6 * (kFirstLevel + l.route_groups6 * kGroup) + (l.routes + l.routes6) * kPrefix +
+      kMargin + ports * kPort;
   return static_cast<std::uint32_t>((bytes >> 20) + 1);
 }
 
