@@ -69,9 +69,13 @@ core::Expected<> Fib4::set(Ip4Prefix prefix, NextHopId next_hop) {
                        fmt::format("route table is full: {} of {} prefixes (limits.routes)", used_,
                                    limits_.routes)};
   const bool new_group = !there && has_group_alone(rte_fib_get_rib(fib_.get()), p);
+  const bool no_group = new_group && groups_used_ == limits_.groups;  // DPDK misses some
   wait_for_freed_groups();
   const bool odd = reaches_end_over_others(rte_fib_get_rib(fib_.get()), p);
-  if (const int rc = odd ? write_to_end(p, next_hop) : add(p, next_hop); rc != 0)
+  if (const int rc = no_group ? -ENOSPC
+                     : odd    ? write_to_end(p, next_hop)
+                              : add(p, next_hop);
+      rc != 0)
     return core::Error{
         core::Errc::Full,
         rc == -ENOSPC && p.length > 24
