@@ -143,15 +143,17 @@ std::vector<NeighborInfo> NeighborTable::list(std::uint64_t now_us) const {
 core::Expected<NeighborTable::Entries::iterator> NeighborTable::create(const Key& key) {
   if (const auto at = entries_.find(key); at != entries_.end()) return at;
   if (!make_room(key.interface))
-    return core::Error{core::Errc::Full,
-                       fmt::format("neighbour table is full: {} entries", env_.limit)};
+    return core::Error{
+        core::Errc::Full,
+        fmt::format("neighbour table is full: {} entries (limits.neighbors)", env_.limit)};
   Entry e;
   NextHopFields fields = env_.link(key.interface, key.address);
   fields.kind = NextHopKind::Incomplete;
   const auto id = env_.next_hops.allocate(fields);
   if (!id)
-    return core::Error{core::Errc::Full, fmt::format("next-hop table is full: {} entries",
-                                                     env_.next_hops.capacity())};
+    return core::Error{core::Errc::Full,
+                       fmt::format("next-hop table is full: {} entries (limits.next_hops)",
+                                   env_.next_hops.capacity())};
   e.next_hop = *id;
   const Route host{e.next_hop, key.interface, key.address};
   const auto added =

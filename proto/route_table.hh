@@ -77,6 +77,10 @@ public:
     for (const auto& [key, route] : routes_) f(key.prefix, key.origin, route);
   }
   [[nodiscard]] std::size_t size() const noexcept { return routes_.size(); }
+  /// Static routes of an interface, as Route::interface has it.
+  [[nodiscard]] std::size_t static_routes(core::InterfaceId interface) const noexcept {
+    return interface < static_routes_.size() ? static_routes_[interface] : 0;
+  }
   /// Changes with every change of a route.
   [[nodiscard]] std::uint64_t version() const noexcept { return version_; }
 
@@ -89,12 +93,15 @@ private:
   using Routes = std::map<Key, Route>;  ///< the first of a prefix is its best
 
   [[nodiscard]] Routes::const_iterator best(const IpPrefix& prefix) const;
+  [[nodiscard]] bool is_best(Routes::const_iterator at) const;
+  void count(RouteOrigin origin, const Route& route, bool there);
   core::Expected<> set_fib(const IpPrefix& prefix, NextHopId next_hop);
   void remove_from_fib(const IpPrefix& prefix);
 
   std::variant<Fib4*, CompactFib*> fib4_;
   std::variant<Fib6*, CompactFib*> fib6_;
   Routes routes_;
+  std::vector<std::uint32_t> static_routes_;  ///< by interface
   std::uint64_t version_ = 0;
 };
 }  // namespace proto

@@ -114,7 +114,7 @@ void declare_neighbors(CLI::App& app, Session& session) {
   add_words(app, session, "vrf", "show, make and delete routing tables of their own",
             "[show | add NAME [id N] | delete NAME]", vrf);
   add_words(app, session, "arp", "show and change neighbours",
-            "[show | add IF ADDRESS MAC | del IF ADDRESS]", arp);
+            "[show | usage | add IF ADDRESS MAC | del IF ADDRESS]", arp);
   const auto query = std::make_shared<NdpQuery>();
   CLI::App* discovery =
       add_words(app, session, "ndp", "show and change IPv6 neighbours, show routers and prefixes",

@@ -97,11 +97,12 @@ void declare_routes(CLI::App& app, Session& session) {
     return carry_out(session, route(o->words, o->all, o->vrf));
   });
   command
-      ->add_option("words", o->words,
-                   "[show | add PREFIX|default (via ADDRESS | GATEWAY) [dev IF] [recursive] | add "
-                   "PREFIX nexthop via ADDRESS [dev IF] [weight N] nexthop ... | add PREFIX "
-                   "blackhole|prohibit|unreachable|local | del PREFIX | get ADDRESS | load FILE] "
-                   "[vrf NAME]")
+      ->add_option(
+          "words", o->words,
+          "[show | usage | add PREFIX|default (via ADDRESS | GATEWAY) [dev IF] [recursive] | add "
+          "PREFIX nexthop via ADDRESS [dev IF] [weight N] nexthop ... | add PREFIX "
+          "blackhole|prohibit|unreachable|local | del PREFIX | get ADDRESS | load FILE] "
+          "[vrf NAME]")
       ->type_name("");
   command->add_flag("-a,--all", o->all, "show also the routes that follow from others");
   command->add_option("-V,--vrf", o->vrf, "whose routes (the default VRF's)")->type_name("NAME");

@@ -103,8 +103,8 @@ core::Expected<> Manager::Impl::add_address(core::InterfaceId id, IpPrefix addre
     glean.kind = NextHopKind::Glean;
     const auto nh = next_hops.allocate(glean);
     if (!nh)
-      return Error{Errc::Full,
-                   fmt::format("next-hop table is full: {} entries", next_hops.capacity())};
+      return Error{Errc::Full, fmt::format("next-hop table is full: {} entries (limits.next_hops)",
+                                           next_hops.capacity())};
     connected = *nh;
   }
   if (auto done = add_address_routes(id, address, connected); !done) {

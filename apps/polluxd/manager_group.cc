@@ -104,31 +104,36 @@ void Manager::Impl::collect_members(const RouteGroup& group, unsigned depth,
       else
         same->weight += m.hop.weight;
     } else if (const auto at = groups_by_hop.find(m.way->through); at != groups_by_hop.end()) {
-      collect_members(*at->second, depth + 1, out);
+      collect_members(at->second->second, depth + 1, out);
     }
   }
 }
 
 /// Works every group out anew. Cheap when nothing has changed.
 void Manager::Impl::refresh_groups() {
-  for (auto& [spec, group] : route_groups)
-    for (GroupMember& m : group.members) {
-      const auto way = find_way(m.hop, spec.vrf, spec.recursive);
-      if (way == m.way) continue;
-      leave_way(m);
-      if (!way) continue;
-      if (const auto id = use_way(*way)) {
-        m.way = way;
-        m.id = *id;
-      }
+  for (auto& [key, group] : route_groups) find_ways(key, group);
+  for (auto& [key, group] : route_groups) assign_members(group);
+}
+
+void Manager::Impl::find_ways(const GroupKey& key, RouteGroup& group) {
+  for (GroupMember& m : group.members) {
+    const auto way = find_way(m.hop, key.vrf, key.recursive);
+    if (way == m.way) continue;
+    leave_way(m);
+    if (!way) continue;
+    if (const auto id = use_way(*way)) {
+      m.way = way;
+      m.id = *id;
     }
-  for (auto& [spec, group] : route_groups) {
-    std::vector<Member> members;
-    collect_members(group, 0, members);
-    if (members == group.assigned) continue;
-    groups.assign(group.group, members);
-    group.assigned = std::move(members);
   }
+}
+
+void Manager::Impl::assign_members(RouteGroup& group) {
+  std::vector<Member> members;
+  collect_members(group, 0, members);
+  if (members == group.assigned) return;
+  groups.assign(group.group, members);
+  group.assigned = std::move(members);
 }
 
 /// Something that groups lean on may have changed.
@@ -172,32 +177,41 @@ core::Expected<proto::NextHopId> Manager::Impl::use_group(std::uint16_t vrf,
   const auto index = groups.allocate();
   if (!index)
     return Error{Errc::Full,
-                 fmt::format("table of next-hop groups is full: {} groups", groups.capacity())};
+                 fmt::format("table of next-hop groups is full: {} groups (limits.next_hop_groups)",
+                             groups.capacity())};
   const auto hop = next_hops.allocate({.kind = NextHopKind::Group, .group = *index});
   if (!hop) {
     groups.release(*index);
-    return Error{Errc::Full,
-                 fmt::format("next-hop table is full: {} entries", next_hops.capacity())};
+    return Error{Errc::Full, fmt::format("next-hop table is full: {} entries (limits.next_hops)",
+                                         next_hops.capacity())};
   }
-  RouteGroup& group = route_groups[key];
+  const auto at = route_groups.try_emplace(key).first;
+  RouteGroup& group = at->second;
   group.group = *index;
   group.next_hop = *hop;
   group.users = 1;
   for (const RouteNextHop& h : hops) group.members.push_back({h, std::nullopt, 0});
-  groups_by_hop[*hop] = &group;
-  refresh_groups();
+  groups_by_hop[*hop] = at;
+  find_ways(key, group);  // others follow when the route is there: see follow_changes()
+  assign_members(group);
   return *hop;
 }
 
 void Manager::Impl::let_go_group(proto::NextHopId next_hop) {
-  const auto at = std::ranges::find_if(
-      route_groups, [&](const auto& g) { return g.second.next_hop == next_hop; });
-  if (at == route_groups.end() || --at->second.users != 0) return;
+  const auto known = groups_by_hop.find(next_hop);
+  if (known == groups_by_hop.end()) return;
+  const RouteGroups::iterator at = known->second;
+  if (--at->second.users != 0) return;
   for (GroupMember& m : at->second.members) leave_way(m);
   const std::uint16_t index = at->second.group;
-  groups_by_hop.erase(next_hop);
+  groups_by_hop.erase(known);
   route_groups.erase(at);
-  refresh_groups();
+  const bool led_others = std::ranges::any_of(route_groups, [&](const auto& g) {
+    return std::ranges::any_of(g.second.members, [&](const GroupMember& m) {
+      return m.way && m.way->through == next_hop;
+    });
+  });
+  if (led_others) refresh_groups();
   next_hops.release(next_hop);
   groups.release(index);
 }
@@ -228,14 +242,15 @@ std::vector<NextHopInfo> Manager::Impl::members_of(proto::NextHopId next_hop) co
   std::vector<NextHopInfo> all;
   const auto at = groups_by_hop.find(next_hop);
   if (at == groups_by_hop.end()) return all;
-  for (const GroupMember& m : at->second->members)
+  const RouteGroup& group = at->second->second;
+  for (const GroupMember& m : group.members)
     all.push_back({.hop = m.hop,
                    .interface = m.way && m.way->through == 0 ? name_of(m.way->interface) : "",
                    .via = m.way && m.way->gateway ? std::optional{proto::unscoped(*m.way->gateway)}
                                                   : std::nullopt,
                    .alive = is_alive(m),
                    .share = m.way && m.way->through == 0
-                                ? static_cast<double>(groups.buckets_of(at->second->group, m.id)) /
+                                ? static_cast<double>(groups.buckets_of(group.group, m.id)) /
                                       proto::NextHopGroups::kBuckets
                                 : 0});
   return all;

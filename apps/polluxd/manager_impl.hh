@@ -125,6 +125,7 @@ struct Manager::Impl {
   [[nodiscard]] bool is_router(core::InterfaceId id) const;
   [[nodiscard]] bool on_link_by_prefix(core::InterfaceId id, const core::IpAddress& address) const;
   [[nodiscard]] std::uint32_t count_routes6() const;
+  void add_usage6(std::vector<UseAgainstLimit>& all) const;
 
   // manager_inet6.cc
   [[nodiscard]] bool speaks_inet6(core::InterfaceId id) const;
@@ -245,6 +246,7 @@ struct Manager::Impl {
                                           const std::shared_ptr<const Driver>& driver);
   void show_vlan(core::InterfaceId id, bool there);
   void follow_parent(core::InterfaceId parent);
+  void follow_parent_of(core::InterfaceId id);
   [[nodiscard]] std::vector<core::InterfaceId> vlans_on(core::InterfaceId parent) const;
 
   // manager_route.cc
@@ -329,14 +331,15 @@ struct Manager::Impl {
   void collect_members(const RouteGroup& group, unsigned depth,
                        std::vector<proto::NextHopGroups::Member>& out) const;
   void refresh_groups();
+  void find_ways(const GroupKey& key, RouteGroup& group);
+  void assign_members(RouteGroup& group);
   void follow_changes();
   void leave_interface(core::InterfaceId id);
   core::Expected<proto::NextHopId> use_group(std::uint16_t vrf, const RouteSpec& spec);
   void let_go_group(proto::NextHopId next_hop);
   [[nodiscard]] bool is_recursive(proto::NextHopId next_hop) const {
-    return std::ranges::any_of(route_groups, [&](const auto& g) {
-      return g.first.recursive && g.second.next_hop == next_hop;
-    });
+    const auto at = groups_by_hop.find(next_hop);
+    return at != groups_by_hop.end() && at->second->first.recursive;
   }
   [[nodiscard]] std::vector<NextHopInfo> members_of(proto::NextHopId next_hop) const;
 
@@ -398,8 +401,9 @@ struct Manager::Impl {
   core::InterfaceId last_slot = 0;
   proto::NextHopId blackhole = 0, prohibited = 0, unreachable = 0, local_prefix = 0;
   proto::NextHopId martian = 0, any_multicast = 0, any_broadcast = 0;
-  std::map<GroupKey, RouteGroup> route_groups;
-  std::map<proto::NextHopId, const RouteGroup*> groups_by_hop;
+  using RouteGroups = std::map<GroupKey, RouteGroup>;
+  RouteGroups route_groups;
+  std::map<proto::NextHopId, RouteGroups::iterator> groups_by_hop;
   std::uint64_t link_version = 0;  ///< changes when a link or an interface goes up or down
   std::uint64_t groups_seen = 0;   ///< versions that the groups were worked out for
   std::vector<Announcement> announcements;

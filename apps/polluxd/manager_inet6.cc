@@ -102,6 +102,11 @@ std::uint32_t Manager::Impl::count_routes6() const {
   return inet6->fib->used();
 }
 
+void Manager::Impl::add_usage6(std::vector<UseAgainstLimit>& all) const {
+  all.push_back({"routes6", inet6->fib->used(), limits.routes6});
+  all.push_back({"route_groups6", inet6->fib->groups_used(), limits.route_groups6});
+}
+
 /// What sysctl says of neighbours.
 void Manager::Impl::load_inet6_timers() {
   const auto number = [&](const char* name) {

@@ -44,8 +44,8 @@ core::Expected<core::InterfaceId> Manager::Impl::free_slot() const {
     if (master.interfaces[id].kind == Interface::Kind::None)
       return static_cast<core::InterfaceId>(id);
   }
-  return Error{Errc::Full,
-               fmt::format("interface table is full: {} interfaces", limits.interfaces)};
+  return Error{Errc::Full, fmt::format("interface table is full: {} interfaces (limits.interfaces)",
+                                       limits.interfaces)};
 }
 
 core::Expected<std::string> Manager::Impl::choose_name(const std::string& wanted,
@@ -151,7 +151,8 @@ core::Expected<> Manager::Impl::make_base_next_hops(core::InterfaceId id) {
     return core::Done{};
   }
   if (local) next_hops.release(*local);
-  return Error{Errc::Full, fmt::format("next-hop table is full: {} entries", next_hops.capacity())};
+  return Error{Errc::Full, fmt::format("next-hop table is full: {} entries (limits.next_hops)",
+                                       next_hops.capacity())};
 }
 
 core::Expected<> Manager::destroy_interface(const std::string& name) {

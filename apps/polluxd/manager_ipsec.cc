@@ -84,7 +84,8 @@ core::Expected<> Manager::create_tunnel(const crypto::TunnelSpec& spec) {
   const auto at = std::find_if(m.tunnel_list.begin(), m.tunnel_list.end(),
                                [](const Impl::ManagedTunnel& t) { return !t.used; });
   if (at == m.tunnel_list.end())
-    return Error{Errc::Full, fmt::format("tunnel table is full: {} tunnels", m.limits.tunnels)};
+    return Error{Errc::Full, fmt::format("tunnel table is full: {} tunnels (limits.tunnels)",
+                                         m.limits.tunnels)};
   const auto index = static_cast<std::uint16_t>(at - m.tunnel_list.begin());
   if (auto made = m.make_base_next_hops(*slot); !made) return made;
   const auto nh = m.next_hops.allocate(
@@ -93,8 +94,8 @@ core::Expected<> Manager::create_tunnel(const crypto::TunnelSpec& spec) {
     m.next_hops.release(m.managed[*slot].local);
     m.next_hops.release(m.managed[*slot].broadcast);
     m.managed[*slot] = {};
-    return Error{Errc::Full,
-                 fmt::format("next-hop table is full: {} entries", m.next_hops.capacity())};
+    return Error{Errc::Full, fmt::format("next-hop table is full: {} entries (limits.next_hops)",
+                                         m.next_hops.capacity())};
   }
   m.last_slot = *slot;
   m.managed[*slot].driver = "ipsec";

@@ -57,6 +57,7 @@ std::uint32_t Manager::Impl::count_routes6() const {
 }
 
 void add_inet6_sysctls(core::Sysctl&) {}
+void Manager::Impl::add_usage6(std::vector<UseAgainstLimit>&) const {}
 void Manager::Impl::make_inet6() {}
 void Manager::Impl::load_inet6_timers() {}
 void Manager::Impl::load_inet6() {}

@@ -162,6 +162,7 @@ void Manager::Impl::remove_stranded_routes(core::InterfaceId id, bool all) {
            std::find(connected.begin(), connected.end(), route.next_hop) != connected.end();
   };
   for_each_vrf([&](std::uint16_t vrf, const proto::RouteTable& table) {
+    if (table.static_routes(id) == 0) return;  // most interfaces: the table may be long
     table.for_each([&](const IpPrefix& prefix, RouteOrigin origin, const proto::Route& route) {
       if (origin == RouteOrigin::Static && route.interface == id && (all || !stays(route)))
         stranded.push_back({vrf, prefix, route});

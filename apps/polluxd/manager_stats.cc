@@ -97,8 +97,9 @@ std::vector<UseAgainstLimit> Manager::usage() const {
   std::vector<UseAgainstLimit> all{{"mbufs", mbufs, most},
                                    {"fragments", fragments, fragment_limit},
                                    {"interfaces", interfaces, m.limits.interfaces},
-                                   {"routes", m.fib4->used(), m.limits.routes}};
-  if constexpr (core::kInet6) all.push_back({"routes6", m.count_routes6(), m.limits.routes6});
+                                   {"routes", m.fib4->used(), m.limits.routes},
+                                   {"route_groups", m.fib4->groups_used(), m.limits.route_groups}};
+  m.add_usage6(all);
   const UseAgainstLimit rest[] = {
       {"vrfs", count(m.vrfs, [](const auto& v) { return v != nullptr; }), m.limits.vrfs},
       {"vrf_routes", fullest, m.limits.vrf_routes},

@@ -69,7 +69,8 @@ core::Expected<> Manager::add_vrf(const VrfSpec& spec) {
   if (id == 0)
     for (id = 1; id < m.vrfs.size() && m.vrfs[id] != nullptr;) ++id;
   if (id >= m.vrfs.size() && spec.id == 0)
-    return Error{Errc::Full, fmt::format("VRF table is full: {} VRFs", m.limits.vrfs)};
+    return Error{Errc::Full,
+                 fmt::format("VRF table is full: {} VRFs (limits.vrfs)", m.limits.vrfs)};
   if (id >= m.vrfs.size())
     return Error{Errc::Invalid,
                  fmt::format("VRF id {}: expected 1 to {} (limits.vrfs)", id, m.limits.vrfs)};
