@@ -34,9 +34,10 @@ bool bad_source(std::uint32_t src) noexcept {
   return std::nullopt;
 }
 
+/// @param ip  by value: a view whose address is taken would live in memory for every packet.
 /// @return whether a packet with options may go on; else it has ended, or is in `refused`.
 [[gnu::cold, gnu::noinline]] bool pass_options(core::Worker& w, Ip4InputRules rules, rte_mbuf* m,
-                                               const Ip4View& ip,
+                                               Ip4View ip,
                                                core::NotedBurst<Icmp4Cause>& refused) noexcept {
   if (!rules.accept_options) {
     w.drop(m, DropReason::Ip4OptionsRefused);
@@ -91,8 +92,10 @@ void ip4_input(core::Worker& w, Ip4InputRules rules, core::Burst& in,
       w.drop(m, ip.error());
     } else if (const auto why = judge(*m, *ip, rules.trust_checksum)) {
       w.drop(m, *why);
-    } else if (ip->header_len() == Ip4View::kMinHeaderLen ||
-               pass_options(w, rules, m, *ip, refused)) [[likely]] {
+    } else if (ip->header_len() != Ip4View::kMinHeaderLen &&
+               !pass_options(w, rules, m, *ip, refused)) [[unlikely]] {
+      continue;
+    } else {
       core::keep_front(*m, ip->total_length());
       good.push(m, ip->dst());
     }

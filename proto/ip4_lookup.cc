@@ -33,7 +33,7 @@ void to_broadcast(core::Worker& w, const Ip4Arrival& arrival, const Lookup& l,
     w.drop(l.m, DropReason::Ip4DirectedBroadcast);
 }
 
-/// Everything but the three common kinds: the rarer ways, in one switch.
+/// All that does not go on: the rarer ways, in one switch.
 void dispose(core::Worker& w, IpShard& shard, const Ip4Config& config, const Ip4Arrival& arrival,
              const Lookup& l, Ip4LookupNext& next) noexcept {
   using K = NextHopKind;
@@ -63,6 +63,27 @@ void dispose(core::Worker& w, IpShard& shard, const Ip4Config& config, const Ip4
                                      {.vrf = arrival.vrf, .own = false, .now_us = w.now_us}));
   }
 }
+
+/// A packet whose next hop does not say at once where it goes: flows of a group, subnets of another
+/// VRF, broadcasts, all that ends here.
+[[gnu::cold, gnu::noinline]] void resolve(core::Worker& w, IpShard& shard, const Ip4Config& config,
+                                          Ip4Arrival arrival, rte_mbuf* m, std::uint32_t dst,
+                                          std::size_t route, Ip4LookupNext& next) noexcept {
+  const bool plain = config.sysctl.forwarding && !arrival.link_group;
+  const auto flow = [m] { return flow::of_ip4(core::front_bytes(*m)); };
+  Leads to = lead(*config.next_hops, *config.groups, route, flow);
+  if (to.kind == NextHopKind::Broadcast && is_spread(config, arrival, *to.hop))
+    return next.forward.push(m, to.hop);
+  to = follow_leak(config, arrival.vrf, dst, to, flow);
+  if (to.kind == NextHopKind::Reachable && plain)
+    next.forward.push(m, to.hop);
+  else if (to.kind == NextHopKind::Tunnel && plain)
+    next.tunnel.push(m, to.hop);
+  else if (to.kind == NextHopKind::Local && !arrival.link_group)
+    next.local.push(m);
+  else
+    dispose(w, shard, config, arrival, {m, dst, to}, next);
+}
 }  // namespace
 
 void ip4_lookup(core::Worker& w, IpShard& shard, const Ip4Config& config, Ip4Arrival arrival,
@@ -75,31 +96,27 @@ void ip4_lookup(core::Worker& w, IpShard& shard, const Ip4Config& config, Ip4Arr
   config.lookup(arrival.vrf, dst, hops.data(), static_cast<unsigned>(packets.size()));
 
   const bool plain = config.sysctl.forwarding && !arrival.link_group;
-  RoutedBurst::Writer forward{next.forward}, tunnel{next.tunnel};
-  core::Burst::Writer local{next.local};
-  const auto to_be_resolved = [&](std::size_t i, const Leads& led, const auto& flow) {
-    Ip4Arrival there = arrival;
-    const Leads to = follow_leak(config, there.vrf, dst[i], led, flow);
-    if (to.kind == NextHopKind::Reachable && plain)
-      forward.push(packets[i], to.hop);
-    else if (to.kind == NextHopKind::Local && !arrival.link_group)
-      local.push(packets[i]);
-    else
-      dispose(w, shard, config, there, {packets[i], dst[i], to}, next);
-  };
-  for (std::size_t i = 0; i < packets.size(); ++i) {
-    const auto flow = [m = packets[i]] { return flow::of_ip4(core::front_bytes(*m)); };
-    const auto [hop, kind] = lead(*config.next_hops, *config.groups, hops[i], flow);
-    if (kind == NextHopKind::Reachable && plain) [[likely]]
-      forward.push(packets[i], hop);
-    else if (kind == NextHopKind::Local && !arrival.link_group)
-      local.push(packets[i]);
-    else if (kind == NextHopKind::Tunnel && plain)
-      tunnel.push(packets[i], hop);
-    else if (kind == NextHopKind::Broadcast && is_spread(config, arrival, *hop))
-      forward.push(packets[i], hop);
-    else
-      to_be_resolved(i, {hop, kind}, flow);
+  std::array<std::uint8_t, core::Burst::kCapacity> unsettled;  // indexes
+  std::size_t left = 0;
+  {
+    RoutedBurst::Writer forward{next.forward}, tunnel{next.tunnel};
+    core::Burst::Writer local{next.local};
+    for (std::size_t i = 0; i < packets.size(); ++i) {
+      const NextHop& hop = (*config.next_hops)[hops[i]];
+      const NextHopKind kind = hop.kind.load(std::memory_order_acquire);
+      if (kind == NextHopKind::Reachable && plain) [[likely]]
+        forward.push(packets[i], &hop);
+      else if (kind == NextHopKind::Local && !arrival.link_group)
+        local.push(packets[i]);
+      else if (kind == NextHopKind::Tunnel && plain)
+        tunnel.push(packets[i], &hop);
+      else
+        unsettled[left++] = static_cast<std::uint8_t>(i);
+    }
+  }
+  for (std::size_t n = 0; n < left; ++n) {
+    const std::size_t i = unsettled[n];
+    resolve(w, shard, config, arrival, packets[i], dst[i], hops[i], next);
   }
 }
 }  // namespace proto

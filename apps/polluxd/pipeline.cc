@@ -125,21 +125,19 @@ void seal_by_vrf_path(Shard& s, const StackConfig& config,
   }
 }
 
-/// The way out: what is routed gets its Ethernet header, what enters a tunnel is sealed.
-void output_path(Shard& s, const StackConfig& config, proto::RoutedBurst& ether,
-                 proto::RoutedBurst& tunnel) noexcept {
+/// What is routed into tunnels.
+void tunnel_path(Shard& s, const StackConfig& config, proto::RoutedBurst& tunnel) noexcept {
   core::NotedBurst<std::uint16_t> inner;
   if (enter_tunnels(s, config, tunnel, inner)) [[unlikely]]
     seal_by_vrf_path(s, config, inner);
   else
     seal_path(s, config, 0, inner);
-  proto::ether_output(s.worker, s.ip, config.interfaces, *config.ip4.next_hops, ether);
 }
 
 /// The same for packets that are cut before they enter the tunnel.
 void cut_tunnel_path(Shard& s, const StackConfig& config, proto::RoutedBurst& too_big) noexcept {
   proto::Fragmentation cut{s.worker, s.ip, too_big};
-  for (proto::RoutedBurst none, pieces; cut.next(pieces);) output_path(s, config, none, pieces);
+  for (proto::RoutedBurst pieces; cut.next(pieces);) tunnel_path(s, config, pieces);
 }
 
 }  // namespace
@@ -151,7 +149,8 @@ void ip4_forward_path(Shard& s, const StackConfig& config, std::uint16_t vrf,
   proto::ip4_forward(s.worker, routed.tunnel, out.tunnel, out.tunnel_too_big, routed.refused);
   proto::icmp4_error(s.worker, s.ip, config.ip4, routed.refused, own);
   proto::ip4_output(s.worker, s.ip, config.ip4, vrf, own, out);
-  output_path(s, config, out.ether, out.tunnel);
+  if (!out.tunnel.empty()) tunnel_path(s, config, out.tunnel);
+  proto::ether_output(s.worker, s.ip, config.interfaces, *config.ip4.next_hops, out.ether);
   if (!out.local.empty()) [[unlikely]]
     proto::loop_output(s.worker, config.ip4.loopback, vrf, s.loop, out.local);
   if (!out.ether_too_big.empty()) [[unlikely]]
@@ -225,6 +224,27 @@ void overlay_path(Shard& s, const StackConfig& config, core::NotedBurst<std::uin
   });
 }
 
+/// What is for us: out of a tunnel, once more through IPv4; the rest to who handles it.
+void ip4_own_path(Shard& s, const StackConfig& config, const core::Interface& in,
+                  proto::Ip4LookupNext& routed, Burst& own) noexcept {
+  proto::Ip4LocalNext local;
+  ip4_local_path(s, config, in.vrf, routed, local);
+  if (!local.esp.empty()) {
+    crypto::EspInputNext opened;
+    core::NotedBurst<std::uint32_t> checked;
+    crypto::esp_input(s.worker, s.esp, config.ipsec, in.vrf, local.esp, opened);
+    proto::ip4_input(s.worker, {.accept_options = config.ip4.sysctl.accept_options}, opened.inner,
+                     checked, routed.refused);
+    proto::ip4_lookup(s.worker, s.ip, config.ip4, Ip4Arrival{.vrf = in.vrf}, checked, routed);
+    ip4_local_path(s, config, in.vrf, routed, local);
+    s.worker.drop_all(local.esp, DropReason::EspNested);  // one level of tunnel
+    if (!opened.other.empty()) [[unlikely]]
+      overlay_path(s, config, opened.other, in);
+  }
+  proto::igmp_input(s.worker, in, routed.broadcast);
+  ip4_deliver_path(s, config, arrival_on(in), routed, local, own);
+}
+
 /// IPv4 packets that came in on `in`.
 void ip4_path(Shard& s, const StackConfig& config, const core::Interface& in,
               proto::EtherInputNext& l2) noexcept {
@@ -232,8 +252,10 @@ void ip4_path(Shard& s, const StackConfig& config, const core::Interface& in,
   core::NotedBurst<std::uint32_t> checked;  // beside each packet: its destination
   proto::Ip4LookupNext routed;
   for (const bool group : {false, true}) {
-    proto::ip4_input(w, {in.rx_checksum, group, config.ip4.sysctl.accept_options},
-                     group ? l2.ip4_group : l2.ip4, checked, routed.refused);
+    Burst& frames = group ? l2.ip4_group : l2.ip4;
+    if (frames.empty()) continue;
+    proto::ip4_input(w, {in.rx_checksum, group, config.ip4.sysctl.accept_options}, frames, checked,
+                     routed.refused);
     if (in.urpf != core::Interface::Urpf::Off) [[unlikely]]
       proto::urpf4(w, config.ip4, in, checked);
     proto::ip4_lookup(w, s.ip, config.ip4, Ip4Arrival{in.id, in.vrf, group}, checked, routed);
@@ -241,21 +263,7 @@ void ip4_path(Shard& s, const StackConfig& config, const core::Interface& in,
   Burst own;  // packets that we say
   if (config.ip4.sysctl.redirect) [[unlikely]]
     proto::ip4_redirect(w, s.ip, config.ip4, in, routed.forward, own);
-
-  proto::Ip4LocalNext local;
-  ip4_local_path(s, config, in.vrf, routed, local);
-  crypto::EspInputNext opened;  // one level of tunnel: out of ESP, once more through IPv4
-  crypto::esp_input(w, s.esp, config.ipsec, in.vrf, local.esp, opened);
-  proto::ip4_input(w, {.accept_options = config.ip4.sysctl.accept_options}, opened.inner, checked,
-                   routed.refused);
-  proto::ip4_lookup(w, s.ip, config.ip4, Ip4Arrival{.vrf = in.vrf}, checked, routed);
-  ip4_local_path(s, config, in.vrf, routed, local);
-  w.drop_all(local.esp, DropReason::EspNested);
-  if (!opened.other.empty()) [[unlikely]]
-    overlay_path(s, config, opened.other, in);
-  proto::igmp_input(w, in, routed.broadcast);
-
-  ip4_deliver_path(s, config, arrival_on(in), routed, local, own);
+  if (!routed.local.empty() || !routed.broadcast.empty()) ip4_own_path(s, config, in, routed, own);
   ip4_forward_path(s, config, in.vrf, routed, own);
 }
 
