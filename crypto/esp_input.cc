@@ -85,11 +85,13 @@ void find_sas(const IpsecConfig& config, Batch& batch, const Spis& spi) noexcept
 
 /// Steps 3 and 4. An SA whose tunnel is not in this snapshot counts as none. The sequence number is
 /// judged before the work of decryption is spent on the packet.
-Verdict judge_header(const IpsecConfig& config, Inbound& p) noexcept {
+Verdict judge_header(const IpsecConfig& config, std::uint16_t vrf, Inbound& p) noexcept {
   if (p.sa == nullptr || p.sa->tunnel >= config.tunnels.size()) return DropReason::EspNoSa;
-  p.interface = config.tunnels[p.sa->tunnel].interface;
+  const Tunnel& tunnel = config.tunnels[p.sa->tunnel];
+  p.interface = tunnel.interface;
   if (p.interface == core::kNoInterface) return DropReason::EspNoSa;
-  if (p.src != p.sa->src || p.dst != p.sa->dst) return DropReason::EspWrongEndpoint;
+  if (p.src != p.sa->src || p.dst != p.sa->dst || vrf != tunnel.underlay)
+    return DropReason::EspWrongEndpoint;
   if (!p.sa->replay.check(p.sequence)) return DropReason::EspReplayed;
   return {};
 }
@@ -199,8 +201,8 @@ void count_dropped(SaCounters& c, DropReason why) noexcept {
 //  6. the replay window takes the number, unless it has it by now;
 //  7. padding, next header, inner header, selectors (RFC 4301 section 5.2), congestion marks;
 //  8. counters; the outer headers are cut off.
-void esp_input(core::Worker& w, EspShard& shard, const IpsecConfig& config, core::Burst& in,
-               core::Burst& inner) noexcept {
+void esp_input(core::Worker& w, EspShard& shard, const IpsecConfig& config, std::uint16_t vrf,
+               core::Burst& in, EspInputNext& next) noexcept {
   w.enter(core::Stage::EspInput, in.packets());
   if (config.sas == nullptr) return w.drop_all(in, DropReason::EspNoSa);
   const auto drop = [&](const Inbound& p, DropReason why) {
@@ -213,14 +215,19 @@ void esp_input(core::Worker& w, EspShard& shard, const IpsecConfig& config, core
   Spis spi;
   parse(w, in, batch, spi);
   find_sas(config, batch, spi);
-  batch.sift([&](Inbound& p) { return judge_header(config, p); }, drop);
+  batch.sift([&](Inbound& p) { return judge_header(config, vrf, p); }, drop);
   batch.sift([&](const Inbound& p) { return open(*shard.engine, p); }, drop);
   batch.for_each_run(take_numbers);
   batch.sift([&](Inbound& p) { return judge_inner(config.tunnels[p.sa->tunnel], p); }, drop);
   batch.for_each_run(
       [&](const Inbound* first, const Inbound* last) { count_passed(w, shard, first, last); });
   for (const Inbound& p : batch) {
-    inner.push(decapsulate(p));
+    rte_mbuf* const m = decapsulate(p);
+    if (const std::uint16_t overlay = config.tunnels[p.sa->tunnel].overlay; overlay == vrf)
+        [[likely]]
+      next.inner.push(m);
+    else
+      next.other.push(m, overlay);
     if (w.observation != nullptr) [[unlikely]]
       core::observe_tunnel(w, p.interface, core::Direction::In, p.m);
   }

@@ -27,6 +27,7 @@ struct TunnelSpec {
   std::uint32_t local = 0, remote = 0;  ///< outer addresses, host order
   std::uint16_t mtu = 0;                ///< of inner packets, bytes; 0: 1500 less the ESP overhead
   std::vector<Selector> selectors;      ///< empty: any inner addresses
+  std::string vrf = {};  ///< whose routes the outer packets follow; empty: the default one
 };
 
 /// The published part of a tunnel.
@@ -35,6 +36,8 @@ struct Tunnel {
   SaId outbound = kNoSa;
   std::uint32_t local = 0, remote = 0;
   std::vector<Selector> selectors;
+  std::uint16_t underlay = 0;  ///< VRF of the outer packets
+  std::uint16_t overlay = 0;   ///< VRF of the inner ones: the interface's
 };
 
 /// The IPsec slice of what the manager publishes. `sas` is changed in place under its own rule.
@@ -55,16 +58,23 @@ struct EspShard {
   std::vector<SaCounters> sa;  ///< by SaId
 };
 
+/// Where esp_input sends packets.
+struct EspInputNext {
+  core::Burst inner;                      ///< of tunnels whose overlay is the VRF they came in by
+  core::NotedBurst<std::uint16_t> other;  ///< of other tunnels; beside each its VRF
+};
+
 /// Opens ESP tunnel-mode packets addressed to us (RFC 4303 section 3.4).
 /// In:    data at the outer IPv4 header, lengths checked, unfragmented. Several segments are made
 ///        one, where the first has room.
-/// Out:   `inner`: data at the inner IPv4 header, padding cut; ol_flags cleared. The packet counts
+/// Out:   `next`: data at the inner IPv4 header, padding cut; ol_flags cleared. The packet counts
 ///        as received on the tunnel's interface.
 /// Drops: EspTruncated, EspChained, EspBadLength, EspNoSa, EspWrongEndpoint, EspReplayed,
 /// EspBadIcv,
 ///        EspBadPadding, EspDummy, EspBadNextHeader, EspBadInner, EspSelectorMismatch.
-void esp_input(core::Worker& w, EspShard& shard, const IpsecConfig& config, core::Burst& in,
-               core::Burst& inner) noexcept;
+/// @param vrf  that the packets came in by: an SA is for its tunnel's underlay only.
+void esp_input(core::Worker& w, EspShard& shard, const IpsecConfig& config, std::uint16_t vrf,
+               core::Burst& in, EspInputNext& next) noexcept;
 
 /// Seals packets into ESP tunnel mode (RFC 4303 section 3.3).
 /// In:    data at the inner IPv4 header, TTL already decremented; note = index of the tunnel.

@@ -94,7 +94,7 @@ core::Expected<> SaTable::judge(const SaSpec& spec) const {
     return error(core::Errc::Exists, fmt::format("inbound SPI 0x{:08x} is taken", spec.spi));
   if (free_.empty())
     return error(core::Errc::Full,
-                 fmt::format("all {} security associations are in use", capacity()));
+                 fmt::format("all {} security associations are in use (limits.sas)", capacity()));
   return core::Done{};
 }
 

@@ -132,7 +132,7 @@ struct Chain {
     at[0] = rte_rdtsc();
     proto::ether_input(w, *lan, rx, l2);
     at[1] = rte_rdtsc();
-    proto::ip4_input(w, false, l2.ip4, checked);
+    proto::ip4_input(w, {}, l2.ip4, checked, routed.refused);
     at[2] = rte_rdtsc();
     proto::ip4_lookup(w, ip4, config.ip4, {lan->id, false}, checked, routed);
     at[3] = rte_rdtsc();

@@ -104,8 +104,8 @@ Outcome<EthdevSpec> plan(const Request& r) {
   // The kernel keeps its own headroom behind the mbuf's.
   spec.frame_capacity = buffer_capacity(spec.pool) - XDP_PACKET_HEADROOM;
   spec.interface.emplace(std::move(*interface));
-  // The kernel lets the queue of a closed socket go a little later.
-  spec.patience = std::chrono::milliseconds{500};
+  // The kernel lets the queue of a closed socket go later, when a busy machine has time for it.
+  spec.patience = std::chrono::seconds{3};
   spec.backing = std::make_unique<XdpBacking>(std::move(*pool));
   return spec;
 }

@@ -86,6 +86,8 @@ void arp_input(core::Worker& w, const core::InterfaceTable& interfaces, const Ip
       if (*why == DropReason::ArpConflict) {
         seen.kind = core::EventKind::AddressConflict;
         w.post(seen);
+      } else if (*why == DropReason::ArpNotForUs && packet->sender_ip() != 0) {
+        w.post(seen);  // RFC 826: whomever it is for, it says where its sender is; makes no entry
       }
       w.drop(m, *why);
       continue;

@@ -9,7 +9,8 @@ namespace proto {
 /// In:    data at the ARP header; received on `in`.
 /// Out:   replies: the received buffer, a finished frame given to transmit(). `arp` is empty.
 /// Drops: ArpTruncated, ArpBadHardware, ArpBadProtocol, ArpBadOperation, ArpBadSender,
-///        ArpForeignSender, ArpNotForUs, ArpConflict. What was learnt from is consumed.
+///        ArpForeignSender, ArpNotForUs (its sender's entry is brought up to date all the same),
+///        ArpConflict. What was learnt from is consumed.
 void arp_input(core::Worker& w, const core::InterfaceTable& interfaces, const Ip4Config& config,
                const core::Interface& in, core::Burst& arp) noexcept;
 }  // namespace proto

@@ -118,13 +118,14 @@ core::Expected<> CompactFib::set(const IpPrefix& prefix, NextHopId next_hop) {
       levels == 0 ? has_default_
                   : path.levels == levels && blocks_.info_[path.block[levels - 1]].prefixes.test(n);
   if (!there && used_ == routes_)
-    return core::Error{core::Errc::Full,
-                       fmt::format("route table is full: {} of {} prefixes", used_, routes_)};
-  if (!blocks_.has_room(levels - path.levels))
     return core::Error{
         core::Errc::Full,
-        fmt::format("route tables of VRFs are full: {} of {} blocks of 256 entries are used",
-                    blocks_.used(), blocks_.capacity())};
+        fmt::format("route table is full: {} of {} prefixes (limits.vrf_routes)", used_, routes_)};
+  if (!blocks_.has_room(levels - path.levels))
+    return core::Error{core::Errc::Full,
+                       fmt::format("route tables of VRFs are full: {} of {} blocks of 256 entries "
+                                   "are used (limits.vrf_groups)",
+                                   blocks_.used(), blocks_.capacity())};
   if (!there) ++used_;
   if (levels == 0) {
     has_default_ = true;

@@ -60,12 +60,13 @@ std::size_t DatagramTable::bucket_of(const DatagramKey& key) const noexcept {
   const std::uint64_t rest =
       std::uint64_t{key.id} << 32 | std::uint64_t{key.scope} << 8 | key.protocol;
   const std::uint64_t ends = hash_address(key.src, seed_) ^ hash_address(key.dst, ~seed_);
-  return mix(ends ^ seed_, rest ^ 0xa0761d6478bd642f) & (buckets_.size() - 1);
+  return mix(ends ^ seed_ ^ key.vrf, rest ^ 0xa0761d6478bd642f) & (buckets_.size() - 1);
 }
 
-std::size_t DatagramTable::source_bucket(const core::IpAddress& address,
-                                         core::InterfaceId scope) const noexcept {
-  return mix(hash_address(address, seed_), seed_ ^ scope) & (source_buckets_.size() - 1);
+std::size_t DatagramTable::source_bucket(const core::IpAddress& address, core::InterfaceId scope,
+                                         std::uint16_t vrf) const noexcept {
+  return mix(hash_address(address, seed_), seed_ ^ (std::uint64_t{vrf} << 16 | scope)) &
+         (source_buckets_.size() - 1);
 }
 
 Slot DatagramTable::find(const DatagramKey& key) const noexcept {
@@ -75,8 +76,9 @@ Slot DatagramTable::find(const DatagramKey& key) const noexcept {
 }
 
 Slot DatagramTable::find_source(const DatagramKey& key) const noexcept {
-  Slot s = source_buckets_[source_bucket(key.src, key.scope)];
-  while (s != kNone && (sources_[s].address != key.src || sources_[s].scope != key.scope))
+  Slot s = source_buckets_[source_bucket(key.src, key.scope, key.vrf)];
+  while (s != kNone && (sources_[s].address != key.src || sources_[s].scope != key.scope ||
+                        sources_[s].vrf != key.vrf))
     s = sources_[s].next_in_bucket;
   return s;
 }
@@ -88,14 +90,17 @@ const DatagramTable::Source* DatagramTable::source_of(const DatagramKey& key) co
 
 Slot DatagramTable::open_source(const DatagramKey& key) noexcept {
   const Slot s = take(free_sources_);
-  Slot& head = source_buckets_[source_bucket(key.src, key.scope)];
-  sources_[s] = Source{.address = key.src, .scope = key.scope, .next_in_bucket = head};
+  Slot& head = source_buckets_[source_bucket(key.src, key.scope, key.vrf)];
+  sources_[s] =
+      Source{.address = key.src, .scope = key.scope, .vrf = key.vrf, .next_in_bucket = head};
   head = s;
   return s;
 }
 
 void DatagramTable::close_source(Slot s) noexcept {
-  unlink(sources_, source_buckets_[source_bucket(sources_[s].address, sources_[s].scope)], s);
+  unlink(sources_,
+         source_buckets_[source_bucket(sources_[s].address, sources_[s].scope, sources_[s].vrf)],
+         s);
   free_sources_.push_back(s);
 }
 

@@ -16,7 +16,8 @@ struct DatagramKey {
   core::IpAddress src, dst;
   std::uint32_t id = 0;
   core::InterfaceId scope = core::kNoInterface;  ///< the link, where an address is of a link only
-  std::uint8_t protocol = 0;                     ///< IPv4's only
+  std::uint16_t vrf = 0;
+  std::uint8_t protocol = 0;  ///< IPv4's only
   friend bool operator==(const DatagramKey&, const DatagramKey&) noexcept = default;
 };
 
@@ -54,6 +55,7 @@ public:
   struct Source {
     core::IpAddress address;
     core::InterfaceId scope = core::kNoInterface;
+    std::uint16_t vrf = 0;
     Slot next_in_bucket = kNone;
     Slot oldest = kNone, newest = kNone;  ///< datagrams
     std::uint16_t datagrams = 0;
@@ -94,8 +96,8 @@ public:
 
 private:
   [[nodiscard]] std::size_t bucket_of(const DatagramKey& key) const noexcept;
-  [[nodiscard]] std::size_t source_bucket(const core::IpAddress& address,
-                                          core::InterfaceId scope) const noexcept;
+  [[nodiscard]] std::size_t source_bucket(const core::IpAddress& address, core::InterfaceId scope,
+                                          std::uint16_t vrf) const noexcept;
   [[nodiscard]] Slot find_source(const DatagramKey& key) const noexcept;
   Slot open_source(const DatagramKey& key) noexcept;
   void close_source(Slot s) noexcept;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "proto/ether_input.hh"
 
+#include "core/inet6.hh"
 #include "core/mbuf.hh"
 #include "proto/wire/ether.hh"
 
@@ -11,7 +12,12 @@ void demultiplex(core::Worker& w, rte_mbuf* m, std::uint16_t type, bool group,
                  EtherInputNext& next) noexcept {
   switch (type) {
     case kEtherTypeIp4: next.ip4_group.push(m); break;
-    case kEtherTypeIp6: (group ? next.ip6_group : next.ip6).push(m); break;
+    case kEtherTypeIp6:
+      if constexpr (core::kInet6)
+        (group ? next.ip6_group : next.ip6).push(m);
+      else
+        w.drop(m, DropReason::EtherUnknownType);
+      break;
     case kEtherTypeArp: next.arp.push(m); break;
     case kTpidC:
     case kTpidS: next.vlan.push(m); break;

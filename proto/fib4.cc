@@ -10,9 +10,8 @@ namespace {
 /// Prefixes beyond the limit that are there for the time of one change only.
 constexpr std::uint32_t kSpare = 4;
 
-/// Whether `p` goes to the end of the address space and longer prefixes lie in it.
-bool reaches_end_over_others(rte_rib* rib, Ip4Prefix p) noexcept {
-  if (p.broadcast() != ~std::uint32_t{0}) return false;
+/// Whether longer prefixes lie in `p`.
+bool lies_over_others(rte_rib* rib, Ip4Prefix p) noexcept {
   const auto next = [&](rte_rib_node* last) {
     return rte_rib_get_nxt(rib, p.address, p.length, last, RTE_RIB_GET_NXT_COVER);
   };
@@ -21,6 +20,15 @@ bool reaches_end_over_others(rte_rib* rib, Ip4Prefix p) noexcept {
   if (first != nullptr && rte_rib_get_depth(first, &length) == 0 && length == p.length)
     first = next(first);
   return first != nullptr;
+}
+/// Whether `p` has a group that no other prefix has.
+bool has_group_alone(rte_rib* rib, Ip4Prefix p) noexcept {
+  return p.length > 24 &&
+         rte_rib_get_nxt(rib, p.address, 24, nullptr, RTE_RIB_GET_NXT_COVER) == nullptr;
+}
+/// Whether `p` goes to the end of the address space and longer prefixes lie in it.
+bool reaches_end_over_others(rte_rib* rib, Ip4Prefix p) noexcept {
+  return p.broadcast() == ~std::uint32_t{0} && lies_over_others(rib, p);
 }
 }  // namespace
 
@@ -57,19 +65,27 @@ core::Expected<> Fib4::set(Ip4Prefix prefix, NextHopId next_hop) {
   const bool there =
       rte_rib_lookup_exact(rte_fib_get_rib(fib_.get()), p.address, p.length) != nullptr;
   if (!there && used_ == limits_.routes)
-    return core::Error{core::Errc::Full, fmt::format("route table is full: {} of {} prefixes",
-                                                     used_, limits_.routes)};
+    return core::Error{core::Errc::Full,
+                       fmt::format("route table is full: {} of {} prefixes (limits.routes)", used_,
+                                   limits_.routes)};
+  const bool new_group = !there && has_group_alone(rte_fib_get_rib(fib_.get()), p);
+  const bool no_group = new_group && groups_used_ == limits_.groups;  // DPDK misses some
   wait_for_freed_groups();
   const bool odd = reaches_end_over_others(rte_fib_get_rib(fib_.get()), p);
-  if (const int rc = odd ? write_to_end(p, next_hop) : add(p, next_hop); rc != 0)
+  if (const int rc = no_group ? -ENOSPC
+                     : odd    ? write_to_end(p, next_hop)
+                              : add(p, next_hop);
+      rc != 0)
     return core::Error{
         core::Errc::Full,
         rc == -ENOSPC && p.length > 24
-            ? fmt::format("route table is full: all {} groups of prefixes longer than /24 are used",
+            ? fmt::format("route table is full: all {} groups of prefixes longer than /24 are used "
+                          "(limits.route_groups)",
                           limits_.groups)
             : fmt::format("route table refuses {}: {}", to_string(p), rte_strerror(-rc))};
   if (there || odd) may_have_freed_ = true;  // equal entries of a group may have become one
   if (!there) ++used_;
+  groups_used_ += new_group ? 1 : 0;
   return core::Done{};
 }
 
@@ -81,9 +97,7 @@ int Fib4::add(Ip4Prefix p, NextHopId next_hop) noexcept {
   rte_fib* const fib = fib_.get();
   const auto plain = [&] { return rte_fib_add(fib, p.address, p.length, next_hop); };
   rte_rib* const rib = rte_fib_get_rib(fib);
-  if (p.length <= 24 ||
-      rte_rib_get_nxt(rib, p.address, 24, nullptr, RTE_RIB_GET_NXT_COVER) != nullptr)
-    return plain();
+  if (!has_group_alone(rib, p)) return plain();
   const rte_rib_node* const cover = rte_rib_lookup(rib, p.address);
   std::uint64_t covering = 0;
   if (cover == nullptr || rte_rib_get_nh(cover, &covering) != 0 || covering != next_hop)
@@ -139,6 +153,8 @@ void Fib4::remove(Ip4Prefix prefix) {
   const Ip4Prefix p = prefix.network();
   wait_for_freed_groups();
   rte_rib* const rib = rte_fib_get_rib(fib_.get());
+  // Groups are those of prefixes longer than 24: without one there is none to be freed.
+  const bool frees = p.length > 24 || lies_over_others(rib, p);
   if (reaches_end_over_others(rib, p)) {
     const rte_rib_node* const parent =
         rte_rib_lookup_parent(rte_rib_lookup_exact(rib, p.address, p.length));
@@ -150,7 +166,8 @@ void Fib4::remove(Ip4Prefix prefix) {
   } else if (rte_fib_delete(fib_.get(), p.address, p.length) == 0) {
     --used_;
   }
-  may_have_freed_ = true;
+  groups_used_ -= has_group_alone(rib, p) ? 1 : 0;
+  may_have_freed_ |= frees;
 }
 
 // rte_fib gives a group of 256 entries back at once and may hand it to the next prefix, while a

@@ -37,6 +37,7 @@ public:
   /// @pre the prefix is there.
   void remove(Ip4Prefix prefix);
   [[nodiscard]] std::uint32_t used() const noexcept { return used_; }
+  [[nodiscard]] std::uint32_t groups_used() const noexcept { return groups_used_; }
   [[nodiscard]] const Limits& limits() const noexcept { return limits_; }
 
 private:
@@ -51,7 +52,7 @@ private:
   std::unique_ptr<rte_fib, Free> fib_;
   Limits limits_;
   core::Rcu& rcu_;
-  std::uint32_t used_ = 0;
+  std::uint32_t used_ = 0, groups_used_ = 0;
   bool may_have_freed_ = false;
 };
 }  // namespace proto

@@ -5,12 +5,16 @@
 #include <rte_errno.h>
 #include <rte_rib6.h>
 
+#include <algorithm>
 #include <string>
 
 namespace proto {
 namespace {
 /// Prefixes beyond the limit that are there for the time of one change only.
 constexpr std::uint32_t kSpare = 4;
+/// Groups beyond the limit: a range that fills a group is written into one of its own, which then
+/// becomes a single entry.
+constexpr std::uint32_t kSpareGroups = 2;
 static_assert(sizeof(core::IpAddress) == RTE_FIB6_IPV6_ADDR_SIZE);
 
 /// The last address of a prefix.
@@ -43,11 +47,6 @@ bool reaches_end_over_others(rte_rib6* rib, const IpPrefix& p) noexcept {
   return first != nullptr;
 }
 
-/// Groups that a prefix can need, one for each byte behind the first three.
-std::uint32_t groups_of(const IpPrefix& p) noexcept {
-  return p.length <= 24 ? 0 : (p.length + 7u) / 8u - 3u;
-}
-
 /// How many groups DPDK believes its prefixes need. It only grows: what a prefix had is not given
 /// back with it, for where the trie looks for the prefix that covers it, it finds itself (22.11 to
 /// 25.03). So Fib6 counts for itself, and this is set back. It is the second word of a structure
@@ -77,8 +76,8 @@ core::Expected<std::unique_ptr<Fib6>> Fib6::create(const char* name, Limits limi
   conf.type = RTE_FIB6_TRIE;
   conf.default_nh = NextHopTable::kNoRoute;
   conf.max_routes = static_cast<int>(limits.routes + kSpare);
-  conf.trie.nh_sz = limits.next_hops > kMaxNextHopsIn2Bytes ? RTE_FIB6_TRIE_4B : RTE_FIB6_TRIE_2B;
-  conf.trie.num_tbl8 = limits.groups;
+  conf.trie.nh_sz = entry_bytes(limits) == 4 ? RTE_FIB6_TRIE_4B : RTE_FIB6_TRIE_2B;
+  conf.trie.num_tbl8 = limits.groups + kSpareGroups;
   // rte_rib and rte_rib6 call their memory pools alike.
   const std::string own_name = fmt::format("{}.6", name);
   rte_fib6* fib = rte_fib6_create(own_name.c_str(), SOCKET_ID_ANY, &conf);
@@ -89,8 +88,12 @@ core::Expected<std::unique_ptr<Fib6>> Fib6::create(const char* name, Limits limi
   // Where the CPU or the EAL forbids it the scalar one stays.
   (void)rte_fib6_select_lookup(fib, RTE_FIB6_LOOKUP_TRIE_VECTOR_AVX512);
   std::unique_ptr<Fib6> made{new Fib6{fib, limits, rcu}};
-  made->reserved_by_dpdk_ = find_reserved(fib, limits.groups);
+  made->reserved_by_dpdk_ = find_reserved(fib, limits.groups + kSpareGroups);
   return made;
+}
+
+std::uint32_t Fib6::entry_bytes(const Limits& limits) noexcept {
+  return std::max(limits.next_hops, limits.groups + kSpareGroups) > kMaxNextHopsIn2Bytes ? 4 : 2;
 }
 
 void Fib6::lookup(const core::IpAddress* dst, std::uint64_t* next_hop, unsigned n) const noexcept {
@@ -111,9 +114,11 @@ core::Expected<> Fib6::set(const IpPrefix& prefix, NextHopId next_hop) {
   rte_rib6* const rib = rte_fib6_get_rib(fib_.get());
   const bool there = find(rib, p) != nullptr;
   if (!there && used_ == limits_.routes)
-    return core::Error{core::Errc::Full, fmt::format("IPv6 route table is full: {} of {} prefixes",
-                                                     used_, limits_.routes)};
-  const bool no_groups = !there && groups_used_ + groups_of(p) > limits_.groups;
+    return core::Error{core::Errc::Full,
+                       fmt::format("IPv6 route table is full: {} of {} prefixes (limits.routes6)",
+                                   used_, limits_.routes)};
+  const std::uint32_t groups = there ? 0 : groups_of_none_else(p);
+  const bool no_groups = groups_used_ + groups > limits_.groups;
   wait_for_freed_groups();
   const bool odd = reaches_end_over_others(rib, p);
   const int rc = no_groups ? -ENOSPC : odd ? write_to_end(p, next_hop) : add(p, next_hop);
@@ -122,15 +127,26 @@ core::Expected<> Fib6::set(const IpPrefix& prefix, NextHopId next_hop) {
         core::Errc::Full,
         rc == -ENOSPC
             ? fmt::format("IPv6 route table is full: all {} groups of prefixes longer than /24 are "
-                          "used",
+                          "used (limits.route_groups6)",
                           limits_.groups)
             : fmt::format("IPv6 route table refuses {}: {}", to_string(p), rte_strerror(-rc))};
   if (there || odd) may_have_freed_ = true;  // equal entries of a group may have become one
-  if (!there) {
-    ++used_;
-    groups_used_ += groups_of(p);
-  }
+  if (!there) ++used_;
+  groups_used_ += groups;
   return core::Done{};
+}
+
+/// Groups that a prefix can need, one for each byte behind the first three, without those that are
+/// there for others. @pre the prefix is not in the table.
+std::uint32_t Fib6::groups_of_none_else(const IpPrefix& p) const {
+  rte_rib6* const rib = rte_fib6_get_rib(fib_.get());
+  std::uint32_t groups = 0;
+  // From the longest on: what has one of these has the shorter ones too.
+  for (int length = (p.length - 1) / 8 * 8; length >= 24; length -= 8, ++groups)
+    if (rte_rib6_get_nxt(rib, bytes_of(p), static_cast<std::uint8_t>(length), nullptr,
+                         RTE_RIB6_GET_NXT_COVER) != nullptr)
+      break;
+  return groups;
 }
 
 int Fib6::add(const IpPrefix& prefix, NextHopId next_hop) {
@@ -189,7 +205,7 @@ void Fib6::remove(const IpPrefix& prefix) {
   }
   if (gone) {
     --used_;
-    groups_used_ -= groups_of(p);
+    groups_used_ -= groups_of_none_else(p);
   }
   may_have_freed_ = true;
 }

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cassert>
 
+#include "core/inet6.hh"
 #include "core/mbuf.hh"
 #include "proto/wire/ip4.hh"
 #include "proto/wire/ip6_extension.hh"
@@ -83,11 +84,11 @@ bool Fragmentation::begin_ip6(const rte_mbuf& m) noexcept {
 /// Reads the headers of the first packet. @return false: there is no way to cut it.
 bool Fragmentation::begin() noexcept {
   const rte_mbuf& m = *packets_.front();
-  ip4_ = core::front_bytes(m)[0] >> 4 == 4;
+  ip4_ = !core::kInet6 || core::front_bytes(m)[0] >> 4 == 4;
   if (ip4_)
     begin_ip4(m);
-  else if (!begin_ip6(m))
-    return false;
+  else if constexpr (core::kInet6)
+    if (!begin_ip6(m)) return false;
   const std::size_t most = std::min<std::size_t>((*hops_)->mtu, room_);
   if (most < first_.length + 8) return false;
   piece_ = (most - first_.length) / 8 * 8;
@@ -134,7 +135,7 @@ void Fragmentation::write(rte_mbuf& piece) noexcept {
   const bool more = more_ || at_ + bytes < m_end_;
   if (ip4_)
     write_ip4(out.first(header.length), packet, offset, more);
-  else
+  else if constexpr (core::kInet6)
     write_ip6(out.first(header.length), packet, offset, more);
   while (at_ - segment_at_ >= segment_->data_len) {
     segment_at_ += segment_->data_len;

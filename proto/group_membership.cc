@@ -18,6 +18,7 @@ std::uint64_t GroupMembership::within_us(std::uint32_t ms) {
 
 void GroupMembership::join(core::InterfaceId interface, const IpAddress& group,
                            std::uint64_t now_us) {
+  next_us_ = 0;
   Group& g = links_[{interface, group.is_ip4()}].groups[group];
   if (g.joined && g.to_say != 0) return;
   g = {.joined = true, .to_say = kRobustness, .say_us = now_us};
@@ -25,6 +26,7 @@ void GroupMembership::join(core::InterfaceId interface, const IpAddress& group,
 
 void GroupMembership::leave(core::InterfaceId interface, const IpAddress& group,
                             std::uint64_t now_us) {
+  next_us_ = 0;
   auto& groups = links_[{interface, group.is_ip4()}].groups;
   const auto at = groups.find(group);
   if (at == groups.end() || !at->second.joined) return;
@@ -32,6 +34,7 @@ void GroupMembership::leave(core::InterfaceId interface, const IpAddress& group,
 }
 
 void GroupMembership::link_up(core::InterfaceId interface, std::uint64_t now_us) {
+  next_us_ = 0;
   for (const bool ip4 : {false, true}) {
     const auto at = links_.find({interface, ip4});
     if (at == links_.end()) continue;
@@ -57,6 +60,7 @@ GroupMembership::Version GroupMembership::version(core::InterfaceId interface, b
 
 /// RFC 3810 section 6.2, RFC 3376 section 5.2.
 void GroupMembership::queried(core::InterfaceId interface, const Query& q, std::uint64_t now_us) {
+  next_us_ = 0;
   Link& link = links_[{interface, q.ip4}];
   if (q.version != Version::Latest) {
     // "Older Version Querier Present Timeout" (RFC 3810 section 9.12).
@@ -77,7 +81,24 @@ void GroupMembership::queried(core::InterfaceId interface, const Query& q, std::
 }
 
 void GroupMembership::poll(std::uint64_t now_us) {
-  for (auto& [key, link] : links_) poll(key, link, now_us);
+  if (now_us < next_us_) return;  // of thousands of groups hardly one ever has anything to say
+  next_us_ = UINT64_MAX;
+  for (auto& [key, link] : links_) {
+    poll(key, link, now_us);
+    look_again(link);
+  }
+}
+
+/// When the link has something to say next.
+void GroupMembership::look_again(const Link& link) {
+  const auto at = [&](std::uint64_t us) {
+    if (us != 0) next_us_ = std::min(next_us_, us);
+  };
+  for (const std::uint64_t us : {link.answer_us, link.old_until_us, link.oldest_until_us}) at(us);
+  for (const auto& [address, group] : link.groups) {
+    at(group.answer_us);
+    if (group.to_say != 0) next_us_ = std::min(next_us_, group.say_us);
+  }
 }
 
 void GroupMembership::poll(const Key& key, Link& link, std::uint64_t now_us) {

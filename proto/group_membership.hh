@@ -78,9 +78,11 @@ private:
 
   [[nodiscard]] std::uint64_t within_us(std::uint32_t ms);
   void poll(const Key& key, Link& link, std::uint64_t now_us);
+  void look_again(const Link& link);
 
   Env env_;
   std::map<Key, Link> links_;
+  std::uint64_t next_us_ = 0;  ///< nothing is due before
   std::minstd_rand random_;
 };
 }  // namespace proto

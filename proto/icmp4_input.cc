@@ -44,20 +44,10 @@ bool checksum_right(const rte_mbuf& m, const Ip4View& ip, const Icmp4View& icmp)
     return packet_sum(m, ip.header_len()) == 0xffff;
   return icmp.verify_checksum();
 }
-
-core::Event reply_seen(const Ip4View& ip, const Icmp4View& icmp, std::uint64_t now_us) noexcept {
-  return {.kind = core::EventKind::EchoReply,
-          .ttl = ip.ttl(),
-          .address = ip.src(),
-          .id = icmp.id(),
-          .sequence = icmp.sequence(),
-          .length = static_cast<std::uint16_t>(ip.payload_length() - Icmp4View::kHeaderLen),
-          .at_us = now_us};
-}
 }  // namespace
 
-void icmp4_input(core::Worker& w, const Ip4Config& config, core::Burst& in,
-                 core::Burst& out) noexcept {
+void icmp4_input(core::Worker& w, const Ip4Config& config, core::Burst& in, core::Burst& own,
+                 core::Burst& raw) noexcept {
   if (in.empty()) return;
   w.enter(core::Stage::Icmp4Input, in.packets());
   for (rte_mbuf* m : in.take()) {
@@ -69,14 +59,9 @@ void icmp4_input(core::Worker& w, const Ip4Config& config, core::Burst& in,
       w.drop(m, DropReason::Icmp4BadChecksum);
     } else if (icmp->type() == Icmp4View::kEchoRequest) {
       make_reply(*m, *ip, *icmp, config.sysctl.ttl);
-      out.push(m);
-    } else if (icmp->type() == Icmp4View::kEchoReply) {
-      w.post(reply_seen(*ip, *icmp, w.now_us));
-      w.consume(m);
-    } else if (icmp->is_error()) {
-      w.consume(m);
+      own.push(m);
     } else {
-      w.drop(m, DropReason::Icmp4UnknownType);
+      raw.push(m);
     }
   }
 }

@@ -20,12 +20,12 @@ struct Message {
 /// Request becomes reply: addresses change places, the body stays (RFC 4443 section 4.2), extension
 /// headers are left behind. The checksum follows by RFC 1624, in any number of segments: of what it
 /// covers, only the type changes, and the group that does not come back.
-void make_reply(rte_mbuf& m, const Message& msg, std::uint8_t hop_limit) noexcept {
+void make_reply(rte_mbuf& m, const Message& msg) noexcept {
   const core::IpAddress us = msg.ip.dst();
   const bool to_group = is_ip6_multicast(us);
   const Ip6Fields answer{.traffic_class = msg.ip.traffic_class(),
                          .next_header = kProtocolIcmp6,
-                         .hop_limit = hop_limit,
+                         .hop_limit = 0,
                          .src = to_group ? core::IpAddress{} : us,
                          .dst = msg.ip.src()};
   const auto word = static_cast<std::uint16_t>(msg.icmp.type() << 8 | msg.icmp.code());
@@ -51,43 +51,26 @@ bool checksum_right(const rte_mbuf& m, const Message& msg) noexcept {
   return msg.icmp.verify_checksum(pseudo);
 }
 
-core::Event reply_seen(const rte_mbuf& m, const Message& msg, std::uint64_t now_us) noexcept {
-  return {.kind = core::EventKind::EchoReply,
-          .ttl = msg.ip.hop_limit(),
-          .interface = msg.link,
-          .address = scoped(msg.ip.src(), msg.link),
-          .id = msg.icmp.id(),
-          .sequence = msg.icmp.sequence(),
-          .length = static_cast<std::uint16_t>(m.pkt_len - msg.upper.at - Icmp6View::kHeaderLen),
-          .at_us = now_us};
-}
-
 /// A message whose checksum is right.
-void take(core::Worker& w, const Ip6Config& config, rte_mbuf* m, const Message& msg,
-          const Icmp6InputNext& next) noexcept {
+void take(core::Worker& w, rte_mbuf* m, const Message& msg, const Icmp6InputNext& next) noexcept {
   const std::uint8_t type = msg.icmp.type();
   if (type == Icmp6View::kEchoRequest) {
     const core::IpAddress asker = msg.ip.src();
     // There is nobody to answer (RFC 4291 section 2.5.2).
     if (asker == core::IpAddress{}) return w.drop(m, DropReason::Ip6BadSource);
-    make_reply(*m, msg, config.sysctl.hop_limit);
+    make_reply(*m, msg);
     next.own.push(m, scoped(asker, msg.link));
-  } else if (type == Icmp6View::kEchoReply) {
-    w.post(reply_seen(*m, msg, w.now_us));
-    w.consume(m);
   } else if (msg.icmp.is_discovery()) {
     if (msg.upper.fragmented) return w.drop(m, DropReason::NdFragmented);
     next.nd.push(m);
-  } else if (msg.icmp.is_error()) {
-    w.consume(m);
   } else {
-    w.drop(m, DropReason::Icmp6UnknownType);
+    next.raw.push(m, msg.upper);
   }
 }
 }  // namespace
 
-void icmp6_input(core::Worker& w, const Ip6Config& config, core::InterfaceId link,
-                 core::NotedBurst<Ip6Upper>& in, Icmp6InputNext next) noexcept {
+void icmp6_input(core::Worker& w, core::InterfaceId link, core::NotedBurst<Ip6Upper>& in,
+                 Icmp6InputNext next) noexcept {
   if (in.empty()) return;
   w.enter(core::Stage::Icmp6Input, in.packets());
   const auto packets = in.take();
@@ -103,7 +86,7 @@ void icmp6_input(core::Worker& w, const Ip6Config& config, core::InterfaceId lin
     else if (const Message msg{*ip, *icmp, upper, link}; !checksum_right(*m, msg))
       w.drop(m, DropReason::Icmp6BadChecksum);
     else
-      take(w, config, m, msg, next);
+      take(w, m, msg, next);
   }
 }
 }  // namespace proto

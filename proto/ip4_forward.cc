@@ -2,13 +2,21 @@
 #include "proto/ip4_forward.hh"
 
 #include "core/mbuf.hh"
+#include "proto/ip4_options.hh"
 #include "proto/wire/icmp4.hh"
 #include "proto/wire/ip4.hh"
 
 namespace proto {
 namespace {
 constexpr std::size_t kFlagsAt = 6, kTtlAt = 8;
-constexpr std::uint8_t kDontFragment = 0x40;
+constexpr std::uint8_t kDontFragment = 0x40, kNoOptions = 0x45;
+
+/// One hop less, and our mark in the options.
+void pass_hop(const core::Worker& w, MutBytes header, const NextHop& hop) noexcept {
+  decrement_ttl(header);
+  if (header[0] != kNoOptions) [[unlikely]]
+    record_hop(header.first((header[0] & 0xfu) * 4), hop.source.ip4(), w.now_us);
+}
 }  // namespace
 
 void ip4_forward(core::Worker& w, RoutedBurst& in, RoutedBurst& out, RoutedBurst& too_big,
@@ -28,11 +36,11 @@ void ip4_forward(core::Worker& w, RoutedBurst& in, RoutedBurst& out, RoutedBurst
         refused.push(m, {DropReason::Ip4TooBig, Icmp4View::kUnreachable,
                          Icmp4View::kFragmentationNeeded, hop->mtu});
       } else {
-        decrement_ttl(header);
+        pass_hop(w, header, *hop);
         too_big.push(m, hop);
       }
     } else {
-      decrement_ttl(header);
+      pass_hop(w, header, *hop);
       good.push(m, hop);
     }
   }

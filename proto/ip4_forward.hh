@@ -5,7 +5,7 @@
 
 namespace proto {
 /// What a router does to a packet on its way through (RFC 1812 section 5.3): TTL, and the next
-/// hop's MTU.
+/// hop's MTU; record route and timestamp options.
 /// In:    routed packets, data at the IPv4 header.
 /// Out:   `out`: TTL one less, fits the MTU. `too_big`: TTL one less, to be cut. `refused`:
 ///        unchanged, the source is to be told.

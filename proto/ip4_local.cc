@@ -2,25 +2,10 @@
 #include "proto/ip4_local.hh"
 
 #include "core/mbuf.hh"
-#include "proto/wire/icmp4.hh"
 #include "proto/wire/ip4.hh"
-#include "proto/wire/udp.hh"
 
 namespace proto {
-namespace {
-/// UDP has no listener: a well-formed datagram is answered, a malformed one is not.
-void refuse_udp(core::Worker& w, rte_mbuf* m, const Ip4View& ip,
-                core::NotedBurst<Icmp4Cause>& refused) noexcept {
-  if (const auto udp = UdpView::parse(ip.payload(), ip.payload_length()); !udp)
-    w.drop(m, udp.error());
-  else
-    refused.push(m,
-                 {DropReason::UdpNoPort, Icmp4View::kUnreachable, Icmp4View::kPortUnreachable, 0});
-}
-}  // namespace
-
-void ip4_local(core::Worker& w, core::Burst& in, Ip4LocalNext& next,
-               core::NotedBurst<Icmp4Cause>& refused) noexcept {
+void ip4_local(core::Worker& w, core::Burst& in, Ip4LocalNext& next) noexcept {
   if (in.empty()) return;
   w.enter(core::Stage::Ip4Local, in.packets());
   core::Burst::Writer esp{next.esp};
@@ -34,16 +19,14 @@ void ip4_local(core::Worker& w, core::Burst& in, Ip4LocalNext& next,
       switch (ip->protocol()) {
         case kProtocolIcmp: next.icmp.push(m); break;
         case kProtocolEsp: esp.push(m); break;
-        case kProtocolUdp: refuse_udp(w, m, *ip, refused); break;
-        default:
-          refused.push(m, {DropReason::Ip4NoProtocol, Icmp4View::kUnreachable,
-                           Icmp4View::kProtocolUnreachable, 0});
+        case kProtocolUdp: next.udp.push(m); break;
+        default: next.raw.push(m);
       }
     }
   }
 }
 
-void ip4_broadcast(core::Worker& w, core::Burst& in) noexcept {
+void ip4_broadcast(core::Worker& w, core::Burst& in, Ip4LocalNext& next) noexcept {
   if (in.empty()) return;
   w.enter(core::Stage::Ip4Local, in.packets());
   for (rte_mbuf* m : in.take()) {
@@ -54,10 +37,8 @@ void ip4_broadcast(core::Worker& w, core::Burst& in) noexcept {
       w.drop(m, DropReason::Ip4FragmentForUs);
     else if (ip->protocol() == kProtocolIcmp)
       w.drop(m, DropReason::Icmp4EchoToBroadcast);
-    else if (ip->protocol() == kProtocolUdp)
-      w.drop(m, DropReason::UdpNoPort);
     else
-      w.drop(m, DropReason::Ip4NoProtocol);
+      (ip->protocol() == kProtocolUdp ? next.udp : next.raw).push(m);
   }
 }
 }  // namespace proto

@@ -19,6 +19,7 @@ struct Ip4LookupNext {
 /// How the packets of a burst came in.
 struct Ip4Arrival {
   core::InterfaceId interface = core::kNoInterface;
+  std::uint16_t vrf = 0;    ///< whose routes they follow
   bool link_group = false;  ///< in a link-layer broadcast or multicast frame
 };
 

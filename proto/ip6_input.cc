@@ -9,9 +9,6 @@
 
 namespace proto {
 namespace {
-constexpr core::IpAddress kLoopback{core::IpAddress::Bytes16{0, 0, 0, 0, 0, 0, 0, 0,  //
-                                                             0, 0, 0, 0, 0, 0, 0, 1}};
-
 /// Addresses that are in no packet on a link (RFC 4291 sections 2.5.3, 2.5.5.2 and 2.7). All begin
 /// with 0 or are groups: one byte lets nearly all others pass.
 bool bad_source(Bytes header) noexcept {
@@ -19,12 +16,12 @@ bool bad_source(Bytes header) noexcept {
   if (first != 0 && first != 0xff) [[likely]]
     return false;
   const core::IpAddress src = load_ip6(header, Ip6View::kSourceAt);
-  return first == 0xff || src == kLoopback || src.is_ip4();
+  return first == 0xff || src == kIp6Loopback || src.is_ip4();
 }
 bool bad_destination(const core::IpAddress& dst) noexcept {
   if (dst.bytes()[0] != 0) [[likely]]
     return false;
-  return dst == kLoopback || dst == core::IpAddress{} || dst.is_ip4();
+  return dst == kIp6Loopback || dst == core::IpAddress{} || dst.is_ip4();
 }
 
 /// @return whether the packet may go on; else it has ended, or is in `refused`.

@@ -35,7 +35,7 @@ void keep_on_link(core::Worker& w, const Lookup& l, Ip6LookupNext& next) noexcep
       l.m, {DropReason::Ip6BeyondScope, Icmp6View::kUnreachable, Icmp6View::kBeyondScope, 0});
 }
 
-/// Everything but the common kinds: the rarer ways, in one switch.
+/// All that does not go on: the rarer ways, in one switch.
 void dispose(core::Worker& w, IpShard& shard, const Ip6Config& config, const Ip6Arrival& arrival,
              const Lookup& l, Ip6LookupNext& next) noexcept {
   using K = NextHopKind;
@@ -56,12 +56,31 @@ void dispose(core::Worker& w, IpShard& shard, const Ip6Config& config, const Ip6
   if (!config.sysctl.forwarding) return w.drop(l.m, DropReason::Ip6NotForwarding);
   if (!may_leave_link(*l.m, l.dst)) return keep_on_link(w, l, next);
   if (must_wait(l.to.kind))
-    return shard.hold.push(w, held(l.m, l.dst, l.to, /*own=*/false, w.now_us));
+    return shard.hold.push(
+        w, held(l.m, l.dst, l.to, {.vrf = arrival.vrf, .own = false, .now_us = w.now_us}));
   switch (l.to.kind) {
     case K::Failed: return refuse(DropReason::NeighborFailed, Icmp6View::kAddressUnreachable);
     case K::Prohibited: return refuse(DropReason::Ip6Prohibited, Icmp6View::kProhibited);
     default: return refuse(DropReason::Ip6NoRoute, Icmp6View::kNoRoute);  // tunnels carry IPv4 only
   }
+}
+
+/// A packet whose next hop does not say at once where it goes: flows of a group, subnets of another
+/// VRF, all that ends here.
+[[gnu::cold, gnu::noinline]] void resolve(core::Worker& w, IpShard& shard, const Ip6Config& config,
+                                          Ip6Arrival arrival, rte_mbuf* m,
+                                          const core::IpAddress& dst, std::size_t route,
+                                          Ip6LookupNext& next) noexcept {
+  const bool plain = config.sysctl.forwarding && !arrival.link_group;
+  const auto flow = [m] { return flow::of_ip6(core::front_bytes(*m)); };
+  const Leads to = follow_leak(config, arrival.vrf, dst,
+                               lead(*config.next_hops, *config.groups, route, flow), flow);
+  if (to.kind == NextHopKind::Reachable && plain && may_leave_link(*m, dst))
+    next.forward.push(m, to.hop);
+  else if (to.kind == NextHopKind::Local && !arrival.link_group)
+    next.local.push(m);
+  else
+    dispose(w, shard, config, arrival, {m, dst, to}, next);
 }
 }  // namespace
 
@@ -72,20 +91,28 @@ void ip6_lookup(core::Worker& w, IpShard& shard, const Ip6Config& config, Ip6Arr
   std::array<std::uint64_t, core::Burst::kCapacity> hops;
   const auto packets = in.take();
   const core::IpAddress* dst = in.notes();
-  config.fib->lookup(dst, hops.data(), static_cast<unsigned>(packets.size()));
+  config.lookup(arrival.vrf, dst, hops.data(), static_cast<unsigned>(packets.size()));
 
   const bool plain = config.sysctl.forwarding && !arrival.link_group;
-  RoutedBurst::Writer forward{next.forward};
-  core::Burst::Writer local{next.local};
-  for (std::size_t i = 0; i < packets.size(); ++i) {
-    const auto flow = [m = packets[i]] { return flow::of_ip6(core::front_bytes(*m)); };
-    const auto [hop, kind] = lead(*config.next_hops, *config.groups, hops[i], flow);
-    if (kind == NextHopKind::Reachable && plain && may_leave_link(*packets[i], dst[i])) [[likely]]
-      forward.push(packets[i], hop);
-    else if (kind == NextHopKind::Local && (!arrival.link_group || is_ip6_multicast(dst[i])))
-      local.push(packets[i]);
-    else
-      dispose(w, shard, config, arrival, {packets[i], dst[i], {hop, kind}}, next);
+  std::array<std::uint8_t, core::Burst::kCapacity> unsettled;  // indexes
+  std::size_t left = 0;
+  {
+    RoutedBurst::Writer forward{next.forward};
+    core::Burst::Writer local{next.local};
+    for (std::size_t i = 0; i < packets.size(); ++i) {
+      const NextHop& hop = (*config.next_hops)[hops[i]];
+      const NextHopKind kind = hop.kind.load(std::memory_order_acquire);
+      if (kind == NextHopKind::Reachable && plain && may_leave_link(*packets[i], dst[i])) [[likely]]
+        forward.push(packets[i], &hop);
+      else if (kind == NextHopKind::Local && (!arrival.link_group || is_ip6_multicast(dst[i])))
+        local.push(packets[i]);
+      else
+        unsettled[left++] = static_cast<std::uint8_t>(i);
+    }
+  }
+  for (std::size_t n = 0; n < left; ++n) {
+    const std::size_t i = unsettled[n];
+    resolve(w, shard, config, arrival, packets[i], dst[i], hops[i], next);
   }
 }
 }  // namespace proto

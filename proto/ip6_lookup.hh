@@ -11,12 +11,6 @@ struct Ip6LookupNext {
   core::NotedBurst<Ip6Cause> refused;  ///< the source is to be told
 };
 
-/// How the packets of a burst came in.
-struct Ip6Arrival {
-  core::InterfaceId interface = core::kNoInterface;
-  bool link_group = false;  ///< in a link-layer multicast or broadcast frame
-};
-
 /// Finds the next hop of packets that are not ours, all at once. A local address, a group that we
 /// are in, a martian is a route too, so this is the only question asked. What has a link-local
 /// address is for us or for nobody: it never goes on (RFC 4291 section 2.5.6, RFC 4007 section 9).

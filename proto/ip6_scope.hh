@@ -13,6 +13,9 @@ namespace proto {
 [[nodiscard]] constexpr bool is_ip6_multicast(const core::IpAddress& a) noexcept {
   return a.bytes()[0] == 0xff;
 }
+/// ::1 (RFC 4291 section 2.5.3).
+inline constexpr core::IpAddress kIp6Loopback{
+    core::IpAddress::Bytes16{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}};
 /// Whether an address says something only together with its link: link-local unicast, and groups
 /// of interface-local and link-local scope.
 [[nodiscard]] constexpr bool is_link_scoped(const core::IpAddress& a) noexcept {

@@ -174,7 +174,8 @@ Refusal router_advertisement(const Context& c, const Message& message) noexcept 
 /// Whether packets to `destination` go to `router` first (RFC 4861 section 8.1).
 bool is_first_hop(const Context& c, const IpAddress& router,
                   const IpAddress& destination) noexcept {
-  const NextHop& hop = (*c.config.next_hops)[c.config.fib->lookup(scoped(destination, c.in.id))];
+  const NextHop& hop =
+      (*c.config.next_hops)[c.config.lookup(c.in.vrf, scoped(destination, c.in.id))];
   const NextHopKind kind = hop.kind.load(std::memory_order_acquire);
   const bool neighbor = kind == NextHopKind::Reachable || kind == NextHopKind::Incomplete ||
                         kind == NextHopKind::Failed;

@@ -16,7 +16,8 @@ struct HeldPacket {
   core::IpAddress dst{};
   core::IpAddress gateway{};  ///< the neighbour it waits for
   core::InterfaceId interface = core::kNoInterface;
-  bool own = false;  ///< ours (no TTL to decrement), else to be forwarded
+  std::uint16_t vrf = 0;  ///< whose routes it follows
+  bool own = false;       ///< ours (no TTL to decrement), else to be forwarded
   std::uint64_t since_us = 0;
 };
 

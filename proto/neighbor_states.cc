@@ -2,6 +2,7 @@
 // How neighbours come to be known and are forgotten: ARP's way and Neighbour Discovery's.
 #include <algorithm>
 
+#include "core/inet6.hh"
 #include "proto/neighbor_table.hh"
 #include "proto/wire/nd.hh"
 
@@ -49,9 +50,14 @@ void NeighborTable::seen(const core::Event& e, std::uint64_t now_us,
   if (is_router) entry.is_router = *is_router;
   if (entry.state == NeighborState::Permanent) return;
   if (e.address.is_ip4()) {
+    // One that we never asked only says so: it must not crowd out those that answer.
+    const bool answered = entry.answered || entry.asked != 0;
     learn(key, entry, e.mac);
     confirm(key, entry, now_us);
-  } else if (!has_mac(entry.state) || entry.mac != e.mac) {
+    entry.answered = answered;
+    settle(key, entry);
+  } else if constexpr (core::kInet6) {
+    if (has_mac(entry.state) && entry.mac == e.mac) return;
     // It reaches us; whether we reach it is not proven (section 7.2.3).
     learn(key, entry, e.mac);
     go_stale(key, entry, now_us);
@@ -100,7 +106,9 @@ void NeighborTable::poll(std::uint64_t now_us) {
 }
 
 bool NeighborTable::expire(const Key& key, Entry& e, std::uint64_t now_us) {
-  return key.address.is_ip4() ? expire_ip4(key, e, now_us) : expire_ip6(key, e, now_us);
+  if constexpr (core::kInet6)
+    if (!key.address.is_ip4()) return expire_ip6(key, e, now_us);
+  return expire_ip4(key, e, now_us);
 }
 
 bool NeighborTable::expire_ip4(const Key& key, Entry& e, std::uint64_t now_us) {
@@ -213,13 +221,13 @@ void NeighborTable::confirm(const Key& key, Entry& e, std::uint64_t now_us) {
   if (key.address.is_ip4()) {
     const std::uint32_t early = std::min(timers_.refresh_s, timers_.keep_s / 2);
     set_deadline(key, e, now_us + (timers_.keep_s - early) * kSecond_us);
-    return;
+  } else if constexpr (core::kInet6) {
+    // Between half and one and a half times the base, so that hosts do not ask in step (section
+    // 6.3.2).
+    const std::uint64_t base_us = std::uint64_t{link_timers(key.interface).reachable_ms} * 1000;
+    std::uniform_int_distribution<std::uint64_t> reachable{base_us / 2, base_us + base_us / 2};
+    set_deadline(key, e, now_us + reachable(random_));
   }
-  // Between half and one and a half times the base, so that hosts do not ask in step (section
-  // 6.3.2).
-  const std::uint64_t base_us = std::uint64_t{link_timers(key.interface).reachable_ms} * 1000;
-  std::uniform_int_distribution<std::uint64_t> reachable{base_us / 2, base_us + base_us / 2};
-  set_deadline(key, e, now_us + reachable(random_));
 }
 
 void NeighborTable::go_stale(const Key& key, Entry& e, std::uint64_t now_us) {

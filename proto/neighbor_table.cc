@@ -94,10 +94,39 @@ void NeighborTable::remove_unless(core::InterfaceId interface,
   }
 }
 
+void NeighborTable::leave_routes(core::InterfaceId interface) {
+  for (auto at = entries_.lower_bound({interface, IpAddress{}});
+       at != entries_.end() && at->first.interface == interface; ++at) {
+    if (at->second.host_route)
+      (void)env_.routes(interface).remove(IpPrefix::host(at->first.address), RouteOrigin::Neighbor);
+    at->second.host_route = false;
+  }
+}
+
+core::Expected<> NeighborTable::enter_routes(core::InterfaceId interface) {
+  core::Expected<> done = core::Done{};
+  for (auto at = entries_.lower_bound({interface, IpAddress{}});
+       at != entries_.end() && at->first.interface == interface; ++at) {
+    auto& [key, e] = *at;
+    if (e.host_route) continue;
+    const auto added = env_.routes(interface).add(
+        IpPrefix::host(key.address), RouteOrigin::Neighbor, {e.next_hop, interface, key.address});
+    e.host_route = static_cast<bool>(added);
+    if (!added && added.error().code != core::Errc::Exists) done = added;
+  }
+  return done;
+}
+
 void NeighborTable::refresh_link(core::InterfaceId interface) {
   for (auto at = entries_.lower_bound({interface, IpAddress{}});
        at != entries_.end() && at->first.interface == interface; ++at)
     publish(at->first, at->second);
+}
+
+std::optional<NeighborState> NeighborTable::state(core::InterfaceId interface,
+                                                  const IpAddress& address) const {
+  const auto at = entries_.find({interface, address});
+  return at == entries_.end() ? std::nullopt : std::optional{at->second.state};
 }
 
 std::vector<NeighborInfo> NeighborTable::list(std::uint64_t now_us) const {
@@ -114,18 +143,21 @@ std::vector<NeighborInfo> NeighborTable::list(std::uint64_t now_us) const {
 core::Expected<NeighborTable::Entries::iterator> NeighborTable::create(const Key& key) {
   if (const auto at = entries_.find(key); at != entries_.end()) return at;
   if (!make_room(key.interface))
-    return core::Error{core::Errc::Full,
-                       fmt::format("neighbour table is full: {} entries", env_.limit)};
+    return core::Error{
+        core::Errc::Full,
+        fmt::format("neighbour table is full: {} entries (limits.neighbors)", env_.limit)};
   Entry e;
   NextHopFields fields = env_.link(key.interface, key.address);
   fields.kind = NextHopKind::Incomplete;
   const auto id = env_.next_hops.allocate(fields);
   if (!id)
-    return core::Error{core::Errc::Full, fmt::format("next-hop table is full: {} entries",
-                                                     env_.next_hops.capacity())};
+    return core::Error{core::Errc::Full,
+                       fmt::format("next-hop table is full: {} entries (limits.next_hops)",
+                                   env_.next_hops.capacity())};
   e.next_hop = *id;
   const Route host{e.next_hop, key.interface, key.address};
-  const auto added = env_.routes.add(IpPrefix::host(key.address), RouteOrigin::Neighbor, host);
+  const auto added =
+      env_.routes(key.interface).add(IpPrefix::host(key.address), RouteOrigin::Neighbor, host);
   if (!added && added.error().code != core::Errc::Exists) {
     env_.next_hops.release(e.next_hop);
     return added.error();
@@ -141,7 +173,8 @@ void NeighborTable::erase(Entries::iterator at) {
   set_deadline(key, e, 0);
   e.users = 1;  // out of every list
   settle(key, e);
-  if (e.host_route) (void)env_.routes.remove(IpPrefix::host(key.address), RouteOrigin::Neighbor);
+  if (e.host_route)
+    (void)env_.routes(key.interface).remove(IpPrefix::host(key.address), RouteOrigin::Neighbor);
   env_.next_hops.release(e.next_hop);
   entries_.erase(at);
 }
@@ -191,6 +224,7 @@ void NeighborTable::settle(const Key& key, Entry& e) {
   Worth worth = Worth::Kept;
   if (dynamic && e.state == NeighborState::Failed) worth = Worth::Failed;
   if (dynamic && e.state == NeighborState::Incomplete) worth = Worth::Unanswered;
+  if (dynamic && e.state == NeighborState::Reachable && !e.answered) worth = Worth::Stranger;
   if (dynamic && e.state == NeighborState::Stale)
     worth = e.answered ? Worth::Stale : Worth::Stranger;
   if (worth == e.worth) return;

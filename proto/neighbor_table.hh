@@ -52,7 +52,7 @@ struct NeighborInfo {
 /// that have not answered take half of the table at most; what nobody leans on has at most three
 /// quarters of it on one link. Where there is no room, of those that failed, those not answered
 /// yet, those that only spoke to us, and those gone stale, in this order, the oldest of the link
-/// that has most of them gives way. Reachable ones never do.
+/// that has most of them gives way. Those that have answered us and are reachable never do.
 ///
 /// Manager thread; takes time as an argument.
 class NeighborTable {
@@ -78,7 +78,8 @@ public:
   /// What the table needs from its surroundings.
   struct Env {
     NextHopTable& next_hops;
-    RouteTable& routes;
+    /// The routes of the VRF that an interface is in.
+    std::function<RouteTable&(core::InterfaceId)> routes;
     std::size_t limit;  ///< entries
     /// Fills what a next hop on `interface` to `address` needs of it: MTU, MAC, source.
     std::function<NextHopFields(core::InterfaceId, const IpAddress& address)> link;
@@ -123,9 +124,16 @@ public:
   /// Forgets all entries of `interface` that `keep` does not want. @pre no route uses them.
   void remove_unless(core::InterfaceId interface,
                      const std::function<bool(const IpAddress& address)>& keep);
+  /// The interface goes to another VRF: its host routes leave the table they are in, and come into
+  /// the one that Env::routes then names. @return Full: some have none there.
+  void leave_routes(core::InterfaceId interface);
+  core::Expected<> enter_routes(core::InterfaceId interface);
   /// Rewrites the next hops of an interface whose MTU, MAC or addresses have changed.
   void refresh_link(core::InterfaceId interface);
 
+  /// None: there is no such entry.
+  [[nodiscard]] std::optional<NeighborState> state(core::InterfaceId interface,
+                                                   const IpAddress& address) const;
   [[nodiscard]] std::vector<NeighborInfo> list(std::uint64_t now_us) const;
   [[nodiscard]] std::size_t used() const noexcept { return entries_.size(); }
 

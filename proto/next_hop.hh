@@ -43,8 +43,8 @@ enum class NextHopKind : std::uint8_t {
 struct alignas(64) NextHop {
   std::atomic<NextHopKind> kind{NextHopKind::NoRoute};
   core::InterfaceId interface = core::kNoInterface;
-  std::uint16_t mtu = 0;                        ///< bytes of IP packet
-  std::uint16_t tunnel = 0;                     ///< index in IpsecConfig::tunnels, for Tunnel
+  std::uint16_t mtu = 0;     ///< bytes of IP packet
+  std::uint16_t tunnel = 0;  ///< index in IpsecConfig::tunnels, for Tunnel; its VRF, for Glean
   core::InterfaceId port = core::kNoInterface;  ///< whose port it leaves by: a VLAN's carrier
   std::uint16_t group = 0;                      ///< in NextHopGroups, for Group
   std::uint8_t ether_length = 0;                ///< 14, or more with VLAN tags

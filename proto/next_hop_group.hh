@@ -39,6 +39,18 @@ public:
   }
   static_assert(kBuckets == 128, "pick() takes 7 bits");
 
+  /// Worker side: whether `f(NextHopId)` is true for a member that has flows.
+  template <class F>
+  [[nodiscard]] bool any(std::uint16_t group, F&& f) const noexcept {
+    NextHopId last = NextHopTable::kNoRoute;
+    for (const auto& bucket : groups_[group]) {
+      const NextHopId member = bucket.load(std::memory_order_acquire);
+      if (member != last && f(member)) return true;
+      last = member;
+    }
+    return false;
+  }
+
   // Manager side.
   /// A group without members: its packets have no route.
   [[nodiscard]] std::optional<std::uint16_t> allocate();

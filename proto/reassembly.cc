@@ -184,7 +184,7 @@ bool Reassembler::expire(core::Worker& w, DatagramTable::Family family, std::uin
                          Expired& expired) noexcept {
   const Slot slot = table_.oldest(family);
   if (slot == DatagramTable::kNone || w.now_us - table_[slot].born_us < ttl_us) return false;
-  expired = {.first = nullptr, .scope = table_[slot].key.scope};
+  expired = {.first = nullptr, .from = {table_[slot].key.scope, table_[slot].key.vrf}};
   table_.take_fragments(slot, [&](const DatagramTable::Fragment& f) {
     if (f.offset == 0)
       expired.first = f.m;
@@ -243,7 +243,7 @@ bool finish_ip4(core::Worker& w, const Whole& whole) noexcept {
 }  // namespace
 
 void reassemble_ip4(core::Worker& w, Reassembler& r, const ReassemblyLimits& limits,
-                    core::Burst& in, core::Burst& whole) noexcept {
+                    std::uint16_t vrf, core::Burst& in, core::Burst& whole) noexcept {
   if (in.empty()) return;
   w.enter(core::Stage::Reassembly, in.packets());
   for (rte_mbuf* m : in.take()) {
@@ -256,13 +256,16 @@ void reassemble_ip4(core::Worker& w, Reassembler& r, const ReassemblyLimits& lim
       w.drop(m, *why);
       continue;
     }
-    const Arrived fragment{
-        .key = {.src = ip->src(), .dst = ip->dst(), .id = ip->id(), .protocol = ip->protocol()},
-        .offset = static_cast<std::uint16_t>(ip->fragment_offset()),
-        .length = ip->payload_length(),
-        .header = ip->header_len(),
-        .more = ip->more_fragments(),
-        .ecn = static_cast<std::uint8_t>(ip->tos() & 3)};
+    const Arrived fragment{.key = {.src = ip->src(),
+                                   .dst = ip->dst(),
+                                   .id = ip->id(),
+                                   .vrf = vrf,
+                                   .protocol = ip->protocol()},
+                           .offset = static_cast<std::uint16_t>(ip->fragment_offset()),
+                           .length = ip->payload_length(),
+                           .header = ip->header_len(),
+                           .more = ip->more_fragments(),
+                           .ecn = static_cast<std::uint8_t>(ip->tos() & 3)};
     if (const Whole done = r.add(w, limits, m, fragment); done.m != nullptr && finish_ip4(w, done))
       whole.push(done.m);
   }
@@ -335,7 +338,8 @@ Arrived arrived(const Ip6View& ip, const Ip6FragmentView& f, const Place& place,
   return {.key = {.src = src,
                   .dst = dst,
                   .id = f.id(),
-                  .scope = of_link ? place.link : core::kNoInterface},
+                  .scope = of_link ? place.link : core::kNoInterface,
+                  .vrf = place.vrf},
           .offset = static_cast<std::uint16_t>(f.offset()),
           .length = length,
           .header = static_cast<std::uint16_t>(place.at + Ip6FragmentView::kLen),
@@ -382,16 +386,13 @@ void reassemble_ip6(core::Worker& w, Reassembler& r, const ReassemblyLimits& lim
 }
 
 void reassembly_expire(core::Worker& w, Reassembler& r, const ReassemblyLimits& limits,
-                       core::NotedBurst<Icmp4Cause>& refused4,
-                       core::NotedBurst<core::InterfaceId>& refused6) noexcept {
-  constexpr int kMost = 32;                    // datagrams of a family a call
-  constexpr std::uint8_t kReassemblyTime = 1;  // code: RFC 792 page 6
+                       core::NotedBurst<LateDatagram>& late4,
+                       core::NotedBurst<LateDatagram>& late6) noexcept {
+  constexpr int kMost = 32;  // datagrams of a family a call
   Reassembler::Expired e;
   for (int n = 0; n < kMost && r.expire(w, DatagramTable::kIp4, limits.ip4_ttl_us, e); ++n)
-    if (e.first != nullptr)
-      refused4.push(e.first,
-                    {DropReason::FragmentTimeout, Icmp4View::kTimeExceeded, kReassemblyTime, 0});
+    if (e.first != nullptr) late4.push(e.first, e.from);
   for (int n = 0; n < kMost && r.expire(w, DatagramTable::kIp6, limits.ip6_ttl_us, e); ++n)
-    if (e.first != nullptr) refused6.push(e.first, e.scope);
+    if (e.first != nullptr) late6.push(e.first, e.from);
 }
 }  // namespace proto

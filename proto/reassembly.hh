@@ -22,7 +22,14 @@ struct ReassemblyLimits {
 /// Where the Fragment header of an IPv6 packet is, beside the packet.
 struct Ip6FragmentPlace {
   core::InterfaceId link = core::kNoInterface;  ///< arrived on; the scope of its addresses
-  std::uint16_t at = 0;  ///< of the Fragment header, bytes from the IPv6 header; 40 or more
+  std::uint16_t at = 0;   ///< of the Fragment header, bytes from the IPv6 header; 40 or more
+  std::uint16_t vrf = 0;  ///< whose addresses these are
+};
+
+/// Where a datagram that is given up came from.
+struct LateDatagram {
+  core::InterfaceId link = core::kNoInterface;  ///< of its addresses' scope; none: they have none
+  std::uint16_t vrf = 0;
 };
 
 /// The datagrams of one worker that wait for fragments, of both families. All fragments of one
@@ -84,7 +91,7 @@ public:
   /// left to the caller, all others are dropped. @return false where none is so old.
   struct Expired {
     rte_mbuf* first = nullptr;  ///< null: it was not there
-    core::InterfaceId scope = core::kNoInterface;
+    LateDatagram from{};
   };
   bool expire(core::Worker& w, DatagramTable::Family family, std::uint32_t ttl_us,
               Expired& expired) noexcept;
@@ -115,11 +122,11 @@ private:
 /// place of one that is there is dropped alone (RFC 8200 section 4.5 allows it; networks do
 /// duplicate). Fragments of TCP that cut its header are dropped (RFC 1858, RFC 3128).
 /// ECN: RFC 3168 section 5.3.
-/// In:    fragments with checked headers, data at the IPv4 header.
+/// In:    fragments with checked headers, data at the IPv4 header; all of one VRF.
 /// Out:   `whole`, or kept. `in` is empty. @pre whole has room for as many as `in` has.
 /// Drops: all of layer "fragment".
 void reassemble_ip4(core::Worker& w, Reassembler& r, const ReassemblyLimits& limits,
-                    core::Burst& in, core::Burst& whole) noexcept;
+                    std::uint16_t vrf, core::Burst& in, core::Burst& whole) noexcept;
 
 /// The same for IPv6 (RFC 8200 section 4.5, RFC 5722). `whole` has no Fragment header any more;
 /// its extension headers are walked anew from the front. A fragment that is the whole datagram
@@ -134,10 +141,9 @@ void reassemble_ip6(core::Worker& w, Reassembler& r, const ReassemblyLimits& lim
 /// Gives up datagrams that have waited too long, at most 32 of each family a call; to be called in
 /// every iteration. The source is told when the first fragment is there (RFC 1122 section 3.3.2,
 /// RFC 4443 section 3.3).
-/// Out:   `refused4`, `refused6`: first fragments; those of IPv6 beside the link of their
-///        addresses' scope, or kNoInterface. @pre both are empty.
+/// Out:   `late4`, `late6`: first fragments. @pre both are empty.
 /// Drops: FragmentTimeout.
 void reassembly_expire(core::Worker& w, Reassembler& r, const ReassemblyLimits& limits,
-                       core::NotedBurst<Icmp4Cause>& refused4,
-                       core::NotedBurst<core::InterfaceId>& refused6) noexcept;
+                       core::NotedBurst<LateDatagram>& late4,
+                       core::NotedBurst<LateDatagram>& late6) noexcept;
 }  // namespace proto

@@ -33,6 +33,8 @@ CLI::App* add_planned(CLI::App& app, Session& session, const char* name, const c
 int carry_out(const Session& session, const Plan& plan);
 
 void declare_config(CLI::App& app, Session& session);
+void declare_routes(CLI::App& app, Session& session);
+void declare_ping(CLI::App& app, Session& session);
 void declare_events(CLI::App& app, Session& session);
 void declare_trace(CLI::App& app, Session& session);
 void declare_capture(CLI::App& app, Session& session);

@@ -14,7 +14,6 @@
 
 #include "apps/plx/client.hh"
 #include "apps/plx/command.hh"
-#include "apps/plx/ping.hh"
 #include "apps/plx/plan.hh"
 #include "pollux_version.hh"
 
@@ -78,13 +77,17 @@ CLI::App* add_words(CLI::App& app, Session& session, const char* name, const cha
 
 void declare_interfaces(CLI::App& app, Session& session) {
   // As on BSD: without words, -a shows the same.
-  add_words(app, session, "ifconfig", "show, make, change and destroy interfaces",
-            "[IF] | IF create [vlan ID vlandev IF [vlanproto 802.1Q|802.1ad] | OPTION=VALUE ...] "
-            "[...] | IF destroy | IF [inet ADDRESS/LENGTH [alias|delete|-alias]] [up|down] "
-            "[mtu N] [[-]promisc] [[-]rss] [name NEW]",
-            ifconfig)
-      ->add_flag_callback(
-          "-a", [] {}, "show all (as without a name)");
+  const auto groups = std::make_shared<bool>(false);
+  CLI::App* interfaces = add_words(
+      app, session, "ifconfig", "show, make, change and destroy interfaces",
+      "[IF] | IF create [vlan ID vlandev IF [vlanproto 802.1Q|802.1ad] | OPTION=VALUE ...] "
+      "[...] | IF destroy | IF [inet|inet6 ADDRESS/LENGTH [alias|delete|-alias]] [inet6 "
+      "[-]autoconf] [[-]rtadv] [join|leave GROUP] [up|down] [mtu N] [[-]promisc] [[-]rss] "
+      "[name NEW]",
+      [groups](const Words& words) { return ifconfig(words, *groups); });
+  interfaces->add_flag_callback(
+      "-a", [] {}, "show all (as without a name)");
+  interfaces->add_flag("-v", *groups, "show multicast groups as well");
   struct Mount {
     std::string type = "io-pkt", driver;
     Words options;
@@ -107,15 +110,21 @@ void declare_interfaces(CLI::App& app, Session& session) {
             "[show] | spread | assign IF QUEUE WORKER", worker);
 }
 
-void declare_routes(CLI::App& app, Session& session) {
-  const auto all = std::make_shared<bool>(false);
-  add_words(app, session, "route", "show and change routes",
-            "[show | add PREFIX|default (via ADDRESS | GATEWAY) [dev IF] | add PREFIX "
-            "blackhole|prohibit | del PREFIX | get ADDRESS]",
-            [all](const Words& words) { return route(words, *all); })
-      ->add_flag("-a,--all", *all, "show also the routes that follow from others");
+void declare_neighbors(CLI::App& app, Session& session) {
+  add_words(app, session, "vrf", "show, make and delete routing tables of their own",
+            "[show | add NAME [id N] | delete NAME]", vrf);
   add_words(app, session, "arp", "show and change neighbours",
-            "[show | add IF ADDRESS MAC | del IF ADDRESS]", arp);
+            "[show | usage | add IF ADDRESS MAC | del IF ADDRESS]", arp);
+  const auto query = std::make_shared<NdpQuery>();
+  CLI::App* discovery =
+      add_words(app, session, "ndp", "show and change IPv6 neighbours, show routers and prefixes",
+                "[ADDRESS%IF [MAC]]", [query](const Words& words) { return ndp(words, *query); });
+  discovery->add_flag_callback(
+      "-a", [] {}, "show all neighbours (as without words)");
+  discovery->add_flag("-d", query->remove, "delete the neighbour");
+  discovery->add_flag("-s", query->set, "set the neighbour's MAC for good");
+  discovery->add_flag("-p", query->prefixes, "show the prefixes that routers advertise");
+  discovery->add_flag("-r", query->routers, "show the default routers");
 }
 
 void declare_ipsec(CLI::App& app, Session& session) {
@@ -170,29 +179,6 @@ void declare_counters(CLI::App& app, Session& session) {
   add_planned(app, session, "version", "versions of the running daemon", version);
 }
 
-void declare_ping(CLI::App& app, Session& session) {
-  const auto o = std::make_shared<PingOptions>();
-  CLI::App* command =
-      add_command(app, session, "ping", "send ICMP echo requests from the stack", [&session, o] {
-        o->json = session.json;
-        Client client{session.path()};
-        return ping(client, *o);
-      });
-  command->add_option("address", o->destination, "IPv4 address")->required()->type_name("");
-  command->add_option("-c,--count", o->count, "how many (default: until interrupted)")
-      ->type_name("N")
-      ->check(CLI::Range(std::uint32_t{1}, ~std::uint32_t{0}));
-  command->add_option("-s,--size", o->size, "bytes of data (56)")->type_name("BYTES");
-  command->add_option("-i,--interval", o->interval_s, "between requests (1)")
-      ->type_name("SECONDS")
-      ->check(CLI::Range(0.0, 3600.0));
-  command->add_option("-W,--timeout", o->timeout_ms, "for a reply (1000)")->type_name("MS");
-  command
-      ->add_option_function<std::string>(
-          "-S,--source", [o](const std::string& source) { o->source = source; }, "source address")
-      ->type_name("ADDRESS");
-}
-
 void declare(CLI::App& app, Session& session) {
   app.set_help_flag("-h,--help", "print this help and leave");
   app.set_version_flag("--version",
@@ -209,8 +195,9 @@ void declare(CLI::App& app, Session& session) {
   app.require_subcommand(1);
   // In the order in which --help shows them.
   constexpr std::array kCommands{
-      declare_interfaces, declare_config, declare_routes, declare_ipsec,   declare_counters,
-      declare_ping,       declare_events, declare_trace,  declare_capture, declare_doctor,
+      declare_interfaces, declare_config,   declare_routes, declare_neighbors,
+      declare_ipsec,      declare_counters, declare_ping,   declare_events,
+      declare_trace,      declare_capture,  declare_doctor,
   };
   for (const auto declare_command : kCommands) declare_command(app, session);
 }
@@ -221,7 +208,8 @@ std::vector<std::string> arguments_of(int argc, const char* const* argv) {
   bool ifconfig = false;
   for (std::string& word : words) {
     ifconfig = ifconfig || word == "ifconfig";
-    if (ifconfig && (word == "-promisc" || word == "-rss" || word == "-alias"))
+    if (ifconfig && (word == "-promisc" || word == "-rss" || word == "-alias" ||
+                     word == "-autoconf" || word == "-rtadv"))
       word.replace(0, 1, "no-");
   }
   return {words.rbegin(), words.rend()};  // the parser takes them from the end

@@ -17,24 +17,53 @@ std::string flags(const Json& i) {
   return text;
 }
 
-std::string show(const Json& interfaces) {
+/// "inet6 fe80::1%lan0/64 tentative", as NetBSD's ifconfig has it.
+std::string show_address(const std::string& interface, const Json& a) {
+  std::string text = text_of(a, "address");
+  const bool six = text.find(':') != std::string::npos;
+  if (text.starts_with("fe80:")) text.insert(text.find('/'), '%' + interface);
+  std::string out = fmt::format("\t{} {}", six ? "inet6" : "inet", text);
+  if (const std::string state = a.value("state", ""); state != "preferred") out += ' ' + state;
+  if (a.value("origin", "") == "autoconf") out += " autoconf";
+  for (const char* life : {"preferred_s", "valid_s"})
+    if (a.contains(life) && !a[life].is_null())
+      out += fmt::format(" {} {}", life[0] == 'p' ? "pltime" : "vltime", count_of(a, life));
+  return out + '\n';
+}
+
+/// @param groups  multicast groups as well.
+std::string show(const Json& interfaces, bool groups) {
   std::string out;
   for (const Json& i : interfaces) {
     out += fmt::format("{}: flags=<{}> mtu {}\n", text_of(i, "name"), flags(i), text_of(i, "mtu"));
     if (i.contains("mac")) out += fmt::format("\tether {}\n", text_of(i, "mac"));
-    for (const Json& address : i.value("addresses", Json::array()))
-      out += fmt::format("\tinet {}\n", address.get<std::string>());
+    for (const Json& address : i.value("address_states", Json::array()))
+      out += show_address(text_of(i, "name"), address);
+    if (groups)
+      for (const Json& group : i.value("groups", Json::array()))
+        out += fmt::format("\tgroup {}\n", group.get<std::string>());
     if (const std::uint64_t speed = count_of(i, "speed_mbps"); speed != 0)
       out += fmt::format("\tmedia: {} Mbit/s\n", speed);
     if (const auto vlan = i.find("vlan"); vlan != i.end())
       out += fmt::format("\tvlan: {} vlanproto: {} parent: {}\n", text_of(*vlan, "id"),
                          text_of(*vlan, "protocol"), text_of(*vlan, "parent"));
+    if (const std::string vrf = i.value("vrf", "default"); vrf != "default")
+      out += fmt::format("\tvrf: {}\n", vrf);
+    if (const std::string urpf = i.value("urpf", "off"); urpf != "off")
+      out += fmt::format("\turpf: {}\n", urpf);
     out += fmt::format("\tdriver {} device {}", text_of(i, "driver"), text_of(i, "device"));
     if (i.value("kind", "") == "ethernet")
       out += fmt::format(" queues {} rx {} tx", count_of(i, "rx_queues"), count_of(i, "tx_queues"));
     out += '\n';
   }
   return out;
+}
+
+std::string show_short(const Json& interfaces) {
+  return show(interfaces, false);
+}
+std::string show_groups(const Json& interfaces) {
+  return show(interfaces, true);
 }
 
 /// A word that switches something on or, as "-word", off. The command line's parser takes words
@@ -85,6 +114,10 @@ bool read_setting(const std::string& word, Reader& words, Json& set) {
     set["promiscuous"] = *promiscuous;
   } else if (const auto rss = switched(word, "rss")) {
     set["software_rss"] = *rss;
+  } else if (word == "vrf" || word == "urpf") {
+    set[word] = words.value(word);
+  } else if (const auto autoconf = switched(word, "autoconf")) {
+    set["autoconf"] = *autoconf;
   } else {
     return false;
   }
@@ -109,15 +142,20 @@ Plan create(const std::string& name, Reader words) {
     if (word == "vlan" || word == "vlandev" || word == "vlanproto") {
       vlan = true;
       options[word == "vlan" ? "id" : word == "vlandev" ? "parent" : "proto"] = words.value(word);
-    } else if (word == "inet") {
+    } else if (word == "inet" || word == "inet6") {
+      if (word == "inet6" && words.skip({"autoconf"})) {
+        params["autoconf"] = true;
+        continue;
+      }
       addresses.push_back(words.value(word));
       words.skip({"alias"});
     } else if (const auto equals = word.find('='); equals != std::string::npos && equals != 0) {
       options[word.substr(0, equals)] = word.substr(equals + 1);
     } else {
-      bad_word(word,
-               "vlan ID, vlandev IF, vlanproto 802.1Q|802.1ad, OPTION=VALUE of the driver, inet "
-               "ADDRESS/LENGTH, up, down, mtu N, [-]promisc or [-]rss");
+      bad_word(
+          word,
+          "vlan ID, vlandev IF, vlanproto 802.1Q|802.1ad, OPTION=VALUE of the driver, inet "
+          "ADDRESS/LENGTH, vrf NAME, urpf strict|loose|off, up, down, mtu N, [-]promisc or [-]rss");
     }
   }
   const std::string type = name.substr(0, name.find_last_not_of("0123456789") + 1);
@@ -138,7 +176,15 @@ Plan change(const std::string& name, Reader words) {
     if (read_setting(word, words, set)) continue;
     if (word == "name") {
       set["new_name"] = words.value(word);
-    } else if (word == "inet") {
+    } else if (const auto rtadv = switched(word, "rtadv")) {
+      plan.calls.push_back({"interface.rtadv.set", {{"name", name}, {"enabled", *rtadv}}});
+    } else if (word == "join" || word == "leave") {
+      plan.calls.push_back({"group." + word, {{"name", name}, {"group", words.value(word)}}});
+    } else if (word == "inet6" && words.skip({"autoconf"})) {
+      set["autoconf"] = true;
+    } else if (word == "inet6" && words.skip({"-autoconf", "no-autoconf"})) {
+      set["autoconf"] = false;
+    } else if (word == "inet" || word == "inet6") {
       Call call{"interface.address.add", {{"name", name}, {"address", words.value(word)}}};
       if (words.skip({"delete", "-alias", "no-alias"}))
         call.method = "interface.address.delete";
@@ -146,9 +192,12 @@ Plan change(const std::string& name, Reader words) {
         words.skip({"alias"});
       plan.calls.push_back(std::move(call));
     } else {
-      bad_word(word,
-               "inet ADDRESS/LENGTH [alias|delete|-alias], up, down, mtu N, [-]promisc, [-]rss, "
-               "name NEW, create or destroy");
+      bad_word(
+          word,
+          "inet|inet6 ADDRESS/LENGTH [alias|delete|-alias], inet6 [-]autoconf, [-]rtadv, "
+          "join GROUP, leave GROUP, vrf NAME, urpf strict|loose|off, up, down, mtu N, [-]promisc, "
+          "[-]rss, name NEW, create or "
+          "destroy");
     }
   }
   if (set.size() > 1) plan.calls.push_back({"interface.set", std::move(set)});
@@ -156,10 +205,11 @@ Plan change(const std::string& name, Reader words) {
 }
 }  // namespace
 
-Plan ifconfig(const Words& words) {
-  if (words.empty()) return Plan{"interface.list", Json::object(), show};
+Plan ifconfig(const Words& words, bool groups) {
+  const Plan::Show show_them = groups ? show_groups : show_short;
+  if (words.empty()) return Plan{"interface.list", Json::object(), show_them};
   const std::string& name = words[0];
-  if (words.size() == 1) return Plan{"interface.list", {{"name", name}}, show};
+  if (words.size() == 1) return Plan{"interface.list", {{"name", name}}, show_them};
   if (words[1] == "create") return create(name, Reader{words, 2});
   if (words[1] != "destroy") return change(name, Reader{words, 1});
   if (words.size() > 2) throw UsageError{"ifconfig: destroy stands alone"};

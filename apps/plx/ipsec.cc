@@ -39,7 +39,7 @@ Plan add_tunnel(const Words& words) {
   for (std::size_t i = 2; i < words.size(); ++i) {
     const std::string& word = words[i];
     const std::size_t left = words.size() - i - 1;
-    if ((word == "local" || word == "remote") && left >= 1) {
+    if ((word == "local" || word == "remote" || word == "vrf") && left >= 1) {
       params[word] = words[++i];
     } else if (word == "mtu" && left >= 1) {
       params["mtu"] = number(words[++i], "mtu");
@@ -47,10 +47,12 @@ Plan add_tunnel(const Words& words) {
       params["selectors"].push_back({{"local", words[i + 1]}, {"remote", words[i + 2]}});
       i += 2;
     } else {
-      throw UsageError{fmt::format(
-          "ipsec tunnel add: \"{}\", expected local ADDRESS, remote ADDRESS, mtu N or selector "
-          "LOCAL-PREFIX REMOTE-PREFIX",
-          word)};
+      throw UsageError{
+          fmt::format("ipsec tunnel add: \"{}\", expected local ADDRESS, remote ADDRESS, vrf NAME "
+                      "(of the outer "
+                      "packets), mtu N or selector "
+                      "LOCAL-PREFIX REMOTE-PREFIX",
+                      word)};
     }
   }
   if (!params.contains("local") || !params.contains("remote"))

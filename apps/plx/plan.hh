@@ -42,14 +42,22 @@ struct Plan {
 };
 
 // Words to calls. Each throws UsageError.
-Plan ifconfig(const Words& words);
+/// @param groups  show multicast groups as well.
+Plan ifconfig(const Words& words, bool groups = false);
 /// `mount -T TYPE [-o OPTION,...]... DRIVER`
 Plan mount(const std::string& type, const Words& options, const std::string& driver);
 Plan driver(const Words& words);
 Plan nicinfo(const Words& words);
 Plan worker(const Words& words);
-Plan route(const Words& words, bool all);
+/// @param vrf  whose routes; empty: the default one's.
+Plan route(Words words, bool all, std::string vrf = {});
+Plan vrf(const Words& words);
 Plan arp(const Words& words);
+/// What of Neighbour Discovery `plx ndp` is asked for.
+struct NdpQuery {
+  bool prefixes = false, routers = false, remove = false, set = false;
+};
+Plan ndp(const Words& words, const NdpQuery& query);
 Plan ipsec_tunnel(const Words& words);
 Plan sysctl(const Words& words, bool describe);
 Plan version();

@@ -57,6 +57,22 @@ std::string show_answer(const Json& r) {
   return out;
 }
 
+/// Of all tables those whose names begin with one of `names`.
+std::string show_use(const Json& tables, std::initializer_list<std::string_view> names) {
+  Table table{{"Table", ">Used", ">Limit"}};
+  for (const Json& t : tables)
+    if (const std::string name = text_of(t, "table");
+        std::ranges::any_of(names, [&](std::string_view n) { return name.starts_with(n); }))
+      table.add({name, text_of(t, "used"), text_of(t, "limit")});
+  return table.text();
+}
+std::string show_route_use(const Json& tables) {
+  return show_use(tables, {"route", "vrf", "next_hop"});
+}
+std::string show_neighbor_use(const Json& tables) {
+  return show_use(tables, {"neighbors", "next_hops"});
+}
+
 constexpr std::array kKinds{"blackhole", "prohibit", "unreachable", "reject", "local"};
 
 /// nexthop [via ADDRESS] [dev IF] [weight N], as iproute2 has it. @param i  behind "nexthop".
@@ -117,10 +133,23 @@ Plan add_route(Words words) {
 }
 }  // namespace
 
-Plan route(const Words& words, bool all) {
+namespace {
+/// Takes "vrf NAME" out of the words. @return "": there was none.
+std::string take_vrf(Words& words) {
+  const auto at = std::ranges::find(words, "vrf");
+  if (at == words.end()) return {};
+  if (at + 1 == words.end()) throw UsageError{"route: vrf: expected a name behind it"};
+  const std::string name = *(at + 1);
+  words.erase(at, at + 2);
+  return name;
+}
+
+Plan route_in_default(const Words& words, bool all) {
   const std::string verb = words.empty() ? "show" : words[0];
   if (verb == "show" && words.size() <= 1)
     return Plan{"route.list", Json::object(), all ? show_all : show};
+  if (verb == "usage" && words.size() == 1)
+    return Plan{"stats.usage", Json::object(), show_route_use};
   if (verb == "add") return add_route(words);
   if ((verb == "del" || verb == "delete") && words.size() == 3 && words[1] == "-inet6")
     return Plan{"route.delete", {{"prefix", words[2] == "default" ? "::/0" : words[2]}}};
@@ -128,7 +157,17 @@ Plan route(const Words& words, bool all) {
     return Plan{"route.delete", {{"prefix", words[1]}}};
   if (verb == "get" && words.size() == 2)
     return Plan{"route.get", {{"destination", words[1]}}, show_answer};
-  throw UsageError{"route: expected show, add PREFIX ..., del PREFIX or get ADDRESS"};
+  throw UsageError{
+      "route: expected show, usage, add PREFIX ..., del PREFIX, get ADDRESS or load FILE"};
+}
+}  // namespace
+
+Plan route(Words words, bool all, std::string vrf) {
+  if (const std::string named = take_vrf(words); !named.empty()) vrf = named;
+  Plan plan = route_in_default(words, all);
+  for (Call& call : plan.calls)
+    if (!vrf.empty() && call.method != "stats.usage") call.params["vrf"] = vrf;
+  return plan;
 }
 
 namespace {
@@ -145,10 +184,12 @@ std::string show_neighbors(const Json& neighbors) {
 Plan arp(const Words& words) {
   const std::string verb = words.empty() ? "show" : words[0];
   if (verb == "show" && words.size() <= 1) return Plan{"arp.list", Json::object(), show_neighbors};
+  if (verb == "usage" && words.size() == 1)
+    return Plan{"stats.usage", Json::object(), show_neighbor_use};
   if (verb == "add" && words.size() == 4)
     return Plan{"arp.add", {{"interface", words[1]}, {"address", words[2]}, {"mac", words[3]}}};
   if ((verb == "del" || verb == "delete") && words.size() == 3)
     return Plan{"arp.delete", {{"interface", words[1]}, {"address", words[2]}}};
-  throw UsageError{"arp: expected show, add IF ADDRESS MAC or del IF ADDRESS"};
+  throw UsageError{"arp: expected show, usage, add IF ADDRESS MAC or del IF ADDRESS"};
 }
 }  // namespace plx

@@ -155,8 +155,10 @@ Plan sysctl(const Words& words, bool describe) {
 
 namespace {
 std::string show_version(const Json& v) {
-  return fmt::format("pollux {} (git {}), DPDK {}, IPsec-MB {}\n", text_of(v, "pollux"),
-                     text_of(v, "git"), text_of(v, "dpdk"), text_of(v, "ipsec_mb"));
+  const std::string program = v.value("program", "polluxd");
+  return fmt::format("pollux {} (git {}){}, DPDK {}, IPsec-MB {}\n", text_of(v, "pollux"),
+                     text_of(v, "git"), program == "polluxd" ? "" : ", " + program,
+                     text_of(v, "dpdk"), text_of(v, "ipsec_mb"));
 }
 }  // namespace
 

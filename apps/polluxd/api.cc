@@ -20,8 +20,8 @@ struct Call {
 
 const Method* find_method(std::string_view name) {
   for (const auto methods :
-       {interface_methods(), driver_methods(), route_methods(), ipsec_methods(), stats_methods(),
-        event_methods(), observe_methods(), config_methods()})
+       {interface_methods(), driver_methods(), route_methods(), vrf_methods(), ipsec_methods(),
+        stats_methods(), event_methods(), observe_methods(), config_methods()})
     for (const Method& method : methods)
       if (method.name == name) return &method;
   return nullptr;

@@ -72,6 +72,10 @@ Json to_json(const InterfaceInfo& i) {
               {"addresses", std::move(addresses)},
               {"address_states", Json::array()},
               {"groups", Json::array()},
+              {"autoconf", i.autoconf},
+              {"vrf", i.vrf},
+              {"urpf", to_string(i.urpf)},
+              {"rtadv", i.rtadv},
               {"rx_queues", i.rx_queues},
               {"tx_queues", i.tx_queues}};
   for (const AddressInfo& a : i.all_addresses) object["address_states"].push_back(to_json(a));
@@ -113,6 +117,10 @@ void read_settings(Params& params, InterfaceSpec& spec) {
   spec.up = params.boolean("up", true);
   spec.promiscuous = params.boolean("promiscuous", false);
   spec.software_rss = params.boolean("software_rss", true);
+  spec.groups = params.all_parsed("groups", parse_address);
+  spec.autoconf = params.boolean("autoconf", false);
+  spec.vrf = params.text("vrf", "");
+  if (params.has("urpf")) spec.urpf = params.parsed("urpf", parse_urpf);
 }
 
 Json create(Manager& manager, Params& params) {
@@ -164,10 +172,13 @@ Json delete_address(Manager& manager, Params& params) {
 /// What of an interface is to be changed.
 struct Changes {
   std::optional<std::uint16_t> mtu;
-  std::optional<bool> promiscuous, software_rss, up;
-  std::optional<std::string> name;
+  std::optional<bool> promiscuous, software_rss, autoconf, up;
+  std::optional<std::string> name, vrf;
+  std::optional<core::Interface::Urpf> urpf;
 
-  [[nodiscard]] bool any() const { return mtu || promiscuous || software_rss || up || name; }
+  [[nodiscard]] bool any() const {
+    return mtu || promiscuous || software_rss || autoconf || up || name || vrf || urpf;
+  }
 };
 
 Changes read_changes(Params& params) {
@@ -175,6 +186,9 @@ Changes read_changes(Params& params) {
   if (params.has("mtu")) c.mtu = static_cast<std::uint16_t>(params.number("mtu", kMinMtu, kMaxMtu));
   if (params.has("promiscuous")) c.promiscuous = params.boolean("promiscuous");
   if (params.has("software_rss")) c.software_rss = params.boolean("software_rss");
+  if (params.has("autoconf")) c.autoconf = params.boolean("autoconf");
+  if (params.has("vrf")) c.vrf = params.text("vrf");
+  if (params.has("urpf")) c.urpf = params.parsed("urpf", parse_urpf);
   if (params.has("up")) c.up = params.boolean("up");
   if (params.has("new_name")) c.name = params.parsed("new_name", parse_interface_name);
   return c;
@@ -184,10 +198,19 @@ Changes read_changes(Params& params) {
 /// come last: of them only the first can be refused.
 core::Expected<> change(Manager& m, const InterfaceInfo& before, const Changes& c) {
   std::string name = before.name;
+  if (c.autoconf)
+    if (auto set = m.set_autoconf(name, *c.autoconf); !set) return set;
+  const auto undo_autoconf = [&] {
+    if (c.autoconf) static_cast<void>(m.set_autoconf(name, before.autoconf));
+  };
   if (c.mtu)
-    if (auto set = m.set_mtu(name, *c.mtu); !set) return set;
+    if (auto set = m.set_mtu(name, *c.mtu); !set) {
+      undo_autoconf();
+      return set;
+    }
   const auto undo_mtu = [&] {
     if (c.mtu) static_cast<void>(m.set_mtu(name, before.mtu));
+    undo_autoconf();
   };
   if (c.promiscuous)
     if (auto set = m.set_promiscuous(name, *c.promiscuous); !set) {
@@ -215,13 +238,71 @@ core::Expected<> change(Manager& m, const InterfaceInfo& before, const Changes& 
   return c.up ? m.set_up(name, *c.up) : core::Expected<>{core::Done{}};
 }
 
+/// The same, where a VRF or the check of sources changes as well.
+core::Expected<> change_all(Manager& m, const InterfaceInfo& before, const Changes& c) {
+  if (c.urpf)
+    if (auto set = m.set_urpf(before.name, *c.urpf); !set) return set;
+  core::Expected<> done = c.vrf ? m.set_vrf(before.name, *c.vrf) : core::Expected<>{core::Done{}};
+  if (done) {
+    done = change(m, before, c);
+    if (!done && c.vrf) static_cast<void>(m.set_vrf(before.name, before.vrf));
+  }
+  if (!done && c.urpf) static_cast<void>(m.set_urpf(before.name, before.urpf));
+  return done;
+}
+
 Json set(Manager& manager, Params& params) {
   const std::string name = params.text("name");
   const Changes changes = read_changes(params);
   params.done();
   if (!changes.any())
-    bad_params("nothing to set, expected up, mtu, promiscuous, software_rss or new_name");
-  done_or_throw(change(manager, need_interface(manager, name), changes));
+    bad_params(
+        "nothing to set, expected up, mtu, promiscuous, software_rss, autoconf, vrf, urpf or "
+        "new_name");
+  done_or_throw(change_all(manager, need_interface(manager, name), changes));
+  return Json::object();
+}
+
+/// What is not given stays as in RtadvSpec; all of it is replaced.
+Json set_rtadv(Manager& manager, Params& params) {
+  const std::string name = params.text("name");
+  RtadvSpec spec;
+  spec.enabled = params.boolean("enabled", true);
+  spec.interval_s = params.number("interval", 4, 1800, spec.interval_s);
+  spec.lifetime_s = params.number("lifetime", 0, 9000, 3 * spec.interval_s);
+  spec.managed = params.boolean("managed", false);
+  spec.other = params.boolean("other", false);
+  spec.mtu = params.number("mtu", 0, kMaxMtu, 0);
+  spec.hop_limit = params.number("hop_limit", 0, 255, spec.hop_limit);
+  spec.reachable_ms = params.number("reachable_ms", 0, 3'600'000, 0);
+  spec.retrans_ms = params.number("retrans_ms", 0, UINT32_MAX, 0);
+  params.objects("prefixes", [&](Params& p) {
+    AdvertisedPrefixSpec prefix;
+    prefix.prefix = p.parsed("prefix", parse_network);
+    prefix.valid_s = p.number("valid", 0, UINT32_MAX, prefix.valid_s);
+    prefix.preferred_s = p.number("preferred", 0, UINT32_MAX, prefix.preferred_s);
+    prefix.on_link = p.boolean("on_link", true);
+    prefix.autonomous = p.boolean("autonomous", true);
+    spec.prefixes.push_back(prefix);
+  });
+  params.done();
+  done_or_throw(manager.set_rtadv(name, spec));
+  return Json::object();
+}
+
+Json join_group(Manager& manager, Params& params) {
+  const std::string name = params.text("name");
+  const auto group = params.parsed("group", parse_address);
+  params.done();
+  done_or_throw(manager.join_group(name, group));
+  return Json::object();
+}
+
+Json leave_group(Manager& manager, Params& params) {
+  const std::string name = params.text("name");
+  const auto group = params.parsed("group", parse_address);
+  params.done();
+  done_or_throw(manager.leave_group(name, group));
   return Json::object();
 }
 
@@ -294,6 +375,9 @@ constexpr std::array kMethods{
     Method{"interface.address.add", add_address},
     Method{"interface.address.delete", delete_address},
     Method{"interface.set", set},
+    Method{"interface.rtadv.set", set_rtadv},
+    Method{"group.join", join_group},
+    Method{"group.leave", leave_group},
     Method{"interface.nicinfo", nicinfo},
 };
 }  // namespace

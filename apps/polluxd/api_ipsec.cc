@@ -26,6 +26,7 @@ Json tunnel_list(Manager& manager, Params& params) {
          {"local", proto::to_string(t.spec.local)},
          {"remote", proto::to_string(t.spec.remote)},
          {"mtu", t.spec.mtu},
+         {"vrf", t.spec.vrf.empty() ? kDefaultVrf : t.spec.vrf.c_str()},
          {"selectors", std::move(selectors)},
          {"outbound_spi", t.outbound_spi ? Json(spi_text(*t.outbound_spi)) : Json(nullptr)}});
   }
@@ -38,6 +39,7 @@ Json tunnel_add(Manager& manager, Params& params) {
   spec.local = params.parsed("local", parse_ip4_address);
   spec.remote = params.parsed("remote", parse_ip4_address);
   spec.mtu = static_cast<std::uint16_t>(params.number("mtu", kMinMtu, kMaxMtu, 0));
+  spec.vrf = params.text("vrf", "");
   params.objects("selectors", [&](Params& p) {
     const auto local = p.parsed("local", parse_ip4_network);
     spec.selectors.push_back({local, p.parsed("remote", parse_ip4_network)});

@@ -131,6 +131,7 @@ struct Method {
 [[nodiscard]] std::span<const Method> event_methods();
 [[nodiscard]] std::span<const Method> observe_methods();
 [[nodiscard]] std::span<const Method> route_methods();
+[[nodiscard]] std::span<const Method> vrf_methods();
 [[nodiscard]] std::span<const Method> ipsec_methods();
 [[nodiscard]] std::span<const Method> stats_methods();
 [[nodiscard]] std::span<const Method> config_methods();

@@ -155,7 +155,11 @@ Json sysctl_set(Manager& manager, Params& params) {
 Json version(Manager&, Params& params) {
   params.done();
   const Versions v = versions();
-  return {{"pollux", v.pollux}, {"git", v.git}, {"dpdk", v.dpdk}, {"ipsec_mb", v.ipsec_mb}};
+  return {{"program", kProgram},
+          {"pollux", v.pollux},
+          {"git", v.git},
+          {"dpdk", v.dpdk},
+          {"ipsec_mb", v.ipsec_mb}};
 }
 
 constexpr std::array kMethods{

@@ -8,10 +8,20 @@
 #include <set>
 #include <tuple>
 
+#include "apps/polluxd/config_steps.hh"
 #include "apps/polluxd/manager.hh"
+#include "proto/ip6_scope.hh"
 
 namespace polluxd {
 namespace {
+/// fe80::, whose /64 every interface that speaks IPv6 is on.
+constexpr core::IpAddress kLinkLocal{core::IpAddress::Bytes16{0xfe, 0x80}};
+
+bool speaks_inet6(const InterfaceSpec& spec) {
+  return spec.autoconf || spec.rtadv.enabled ||
+         std::ranges::any_of(spec.addresses, [](const auto& a) { return !a.is_ip4(); });
+}
+
 using proto::IpPrefix;
 
 constexpr const char* kForwarding = "net.inet.ip.forwarding";
@@ -28,6 +38,7 @@ public:
 
   std::vector<std::string> run() {
     name_interfaces();
+    for (std::size_t n = 0; n < config_.vrfs.size(); ++n) check_vrf(n);
     for (std::size_t n = 0; n < config_.interfaces.size(); ++n) check_interface(n);
     for (std::size_t n = 0; n < config_.tunnels.size(); ++n) check_tunnel(n);
     for (std::size_t n = 0; n < config_.interfaces.size(); ++n) check_parent(n);
@@ -44,6 +55,7 @@ private:
     std::string name;
     bool tunnel = false;
     std::vector<IpPrefix> addresses;
+    std::string vrf;  ///< empty: the default one
     [[nodiscard]] bool covers(const core::IpAddress& address) const {
       return std::ranges::any_of(addresses, [&](const IpPrefix& a) { return a.contains(address); });
     }
@@ -63,10 +75,13 @@ private:
   }
 
   void name_interfaces();
+  void check_vrf(std::size_t n);
+  void check_vrf_name(const std::string& vrf, const ConfigPlace& place, std::string_view key,
+                      const std::string& what);
   void check_interface(std::size_t n);
   void check_driver(const InterfaceSpec& spec, const ConfigPlace& place, const std::string& what);
-  void check_addresses(const std::vector<IpPrefix>& addresses, const ConfigPlace& place,
-                       const std::string& what);
+  void check_addresses(const Owner& owner, const ConfigPlace& place, const std::string& what,
+                       bool loopback = false);
   void check_parent(std::size_t n);
   void check_tunnel(std::size_t n);
   void check_sa(std::size_t n);
@@ -80,12 +95,13 @@ private:
   Config& config_;
   const DriverRegistry& drivers_;
   std::vector<std::string> complaints_;
-  std::vector<Owner> owners_;                    ///< interfaces and tunnels so far
-  std::map<std::string, std::size_t> by_name_;   ///< of owners_
-  std::map<core::IpAddress, std::string> used_;  ///< addresses, and whose they are
+  std::vector<Owner> owners_;                   ///< interfaces and tunnels so far
+  std::map<std::string, std::size_t> by_name_;  ///< of owners_
+  std::map<std::pair<std::string, core::IpAddress>, std::string> used_;  ///< by VRF: whose it is
+  std::map<std::string, std::uint16_t> vrfs_;
   std::set<std::string> names_;
   std::set<std::tuple<std::string, crypto::Direction, std::uint32_t>> sas_;
-  std::set<IpPrefix> routes_;
+  std::set<std::pair<std::string, IpPrefix>> routes_;
   std::set<std::pair<std::string, core::IpAddress>> neighbors_;
 };
 
@@ -106,6 +122,27 @@ void Check::name_interfaces() {
   }
 }
 
+void Check::check_vrf(std::size_t n) {
+  const VrfSpec& spec = config_.vrfs[n];
+  const ConfigPlace place = place_of(file_.vrfs, n);
+  const std::string what = fmt::format("vrf {}", spec.name);
+  if (!vrfs_.try_emplace(spec.name, spec.id).second)
+    complain(place, "name", what, "the name is given twice");
+  if (spec.id > config_.limits.vrfs)
+    complain(place, "id", what,
+             fmt::format("id {}, expected 1 to {} (limits.vrfs)", spec.id, config_.limits.vrfs));
+  for (std::size_t other = 0; other < n; ++other)
+    if (spec.id != 0 && config_.vrfs[other].id == spec.id)
+      complain(place, "id", what,
+               fmt::format("id {} is that of {}", spec.id, config_.vrfs[other].name));
+}
+
+void Check::check_vrf_name(const std::string& vrf, const ConfigPlace& place, std::string_view key,
+                           const std::string& what) {
+  if (!vrf.empty() && !vrfs_.contains(vrf))
+    complain(place, key, what, fmt::format("no VRF {}", vrf));
+}
+
 void Check::check_interface(std::size_t n) {
   const InterfaceSpec& spec = config_.interfaces[n];
   const ConfigPlace place = place_of(file_.interfaces, n);
@@ -113,8 +150,23 @@ void Check::check_interface(std::size_t n) {
   check_driver(spec, place, what);
   if (!spec.name.empty() && !names_.insert(spec.name).second)
     complain(place, "name", what, "the name is given twice");
-  check_addresses(spec.addresses, place, what);
-  add({spec.name, false, spec.addresses});
+  const auto driver = drivers_.load(spec.driver);
+  check_vrf_name(spec.vrf, place, "vrf", what);
+  Owner owner{spec.name, false, spec.addresses, spec.vrf};
+  check_addresses(owner, place, what, driver && driver_name(**driver) == "loop");
+  if (const auto good = Manager::check_autoconf(spec.autoconf); !good)
+    complain(place, "autoconf", what, good.error().context);
+  std::set<core::IpAddress> groups;
+  for (const core::IpAddress& group : spec.groups) {
+    if (const std::string why = Manager::bad_group(group); !why.empty())
+      complain(place, "groups", what, why);
+    if (!groups.insert(group).second)
+      complain(place, "groups", what, fmt::format("{} is given twice", proto::to_string(group)));
+  }
+  if (const auto good = Manager::check_rtadv(spec.rtadv); !good)
+    complain(place, "rtadv", what, good.error().context);
+  if (speaks_inet6(spec)) owner.addresses.emplace_back(kLinkLocal, std::uint8_t{64});
+  add(std::move(owner));
 }
 
 void Check::check_driver(const InterfaceSpec& spec, const ConfigPlace& place,
@@ -128,12 +180,13 @@ void Check::check_driver(const InterfaceSpec& spec, const ConfigPlace& place,
     complain(place, "options", what, good.error().context);
 }
 
-void Check::check_addresses(const std::vector<IpPrefix>& addresses, const ConfigPlace& place,
-                            const std::string& what) {
-  for (const IpPrefix& a : addresses) {
-    if (const std::string why = Manager::bad_address(a); !why.empty())
+void Check::check_addresses(const Owner& owner, const ConfigPlace& place, const std::string& what,
+                            bool loopback) {
+  for (const IpPrefix& a : owner.addresses) {
+    if (const std::string why = Manager::bad_address(a, loopback); !why.empty())
       complain(place, "address", what, fmt::format("{} {}", proto::to_string(a), why));
-    if (const auto [at, is_new] = used_.try_emplace(a.address, what); !is_new)
+    if (proto::is_link_local(a.address)) continue;  // each link has its own
+    if (const auto [at, is_new] = used_.try_emplace(std::pair{owner.vrf, a.address}, what); !is_new)
       complain(
           place, "address", what,
           fmt::format("{} is already an address of {}", proto::to_string(a.address), at->second));
@@ -167,8 +220,11 @@ void Check::check_tunnel(std::size_t n) {
   if (!names_.insert(spec.name).second) complain(place, "name", what, "the name is given twice");
   if (const auto good = Manager::check_tunnel(spec); !good)
     complaints_.push_back(place.of("") + good.error().context);
-  check_addresses(spec.addresses, place, what);
-  add({spec.name, true, spec.addresses});
+  check_vrf_name(spec.vrf, place, "vrf", what);
+  check_vrf_name(spec.overlay_vrf, place, "overlay_vrf", what);
+  Owner owner{spec.name, true, spec.addresses, spec.overlay_vrf};
+  check_addresses(owner, place, what);
+  add(std::move(owner));
 }
 
 void Check::check_sa(std::size_t n) {
@@ -187,8 +243,9 @@ void Check::check_sa(std::size_t n) {
 void Check::check_route(std::size_t n) {
   RouteSpec& route = config_.routes[n];
   const ConfigPlace place = place_of(file_.routes, n);
-  const std::string what = fmt::format("route {}", proto::to_string(route.prefix));
-  if (!routes_.insert(route.prefix).second)
+  const std::string what = fmt::format("route {}", route_name(route));
+  check_vrf_name(route.vrf, place, "vrf", what);
+  if (!routes_.emplace(route.vrf, route.prefix).second)
     complain(place, "prefix", what, "the prefix is given twice");
   if (const std::string why = judge_route(route); !why.empty())
     complain(place, route.gateway ? "via" : "interface", what, why);
@@ -213,10 +270,14 @@ std::string Check::judge_route(RouteSpec& route) const {
                 : fmt::format("{} has no subnet: give a gateway or an address", route.interface);
   }
   const std::string gateway = proto::to_string(*route.gateway);
-  if (used_.contains(*route.gateway)) return fmt::format("gateway {} is our own address", gateway);
+  if (used_.contains({owner != nullptr ? owner->vrf : route.vrf, *route.gateway}))
+    return fmt::format("gateway {} is our own address", gateway);
+  if (owner == nullptr && proto::is_link_local(*route.gateway))
+    return fmt::format("gateway {} is link-local: name its interface", gateway);
   if (owner == nullptr) {
-    const auto at = std::ranges::find_if(
-        owners_, [&](const Owner& o) { return !o.tunnel && o.covers(*route.gateway); });
+    const auto at = std::ranges::find_if(owners_, [&](const Owner& o) {
+      return !o.tunnel && o.vrf == route.vrf && o.covers(*route.gateway);
+    });
     if (at == owners_.end()) return fmt::format("gateway {} is on no subnet of ours", gateway);
     route.interface = at->name;
   } else if (!owner->covers(*route.gateway)) {
@@ -238,7 +299,7 @@ void Check::check_neighbor(std::size_t n) {
   if (owner->tunnel)
     return complain(place, "interface", what,
                     fmt::format("{} is a tunnel: it has no neighbours", spec.interface));
-  if (used_.contains(spec.address))
+  if (used_.contains({owner->vrf, spec.address}))
     complain(place, "address", what, fmt::format("{} is our own address", address));
   if (!owner->covers(spec.address))
     complain(place, "address", what,
@@ -264,6 +325,7 @@ void Check::check_limits() {
   count(interfaces + config_.tunnels.size(), l.interfaces, "interfaces",
         interfaces > l.interfaces ? file_.interfaces : file_.tunnels,
         interfaces > l.interfaces ? l.interfaces : l.interfaces - interfaces);
+  count(config_.vrfs.size(), l.vrfs, "vrfs", file_.vrfs, l.vrfs);
   count(config_.tunnels.size(), l.tunnels, "tunnels", file_.tunnels, l.tunnels);
   count(config_.sas.size(), l.sas, "sas", file_.sas, l.sas);
   count(config_.routes.size(), l.routes, "routes", file_.routes, l.routes);

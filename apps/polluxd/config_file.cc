@@ -9,6 +9,7 @@
 #include <system_error>
 
 #include "apps/polluxd/config_file_table.hh"
+#include "apps/polluxd/manager.hh"
 #include "apps/polluxd/spec_syntax.hh"
 
 namespace polluxd {
@@ -48,6 +49,9 @@ void read_limits(ConfigTable& root, Limits& limits) {
   table->number("next_hops", limits.next_hops, 16, 1u << 20);
   table->number("next_hop_groups", limits.next_hop_groups, 1, 65535);
   table->number("neighbors", limits.neighbors, 1, 1u << 20);
+  table->number("vrfs", limits.vrfs, 0, 4096);
+  table->number("vrf_routes", limits.vrf_routes, 16, 1u << 24);
+  table->number("vrf_groups", limits.vrf_groups, 1, proto::FibBlocks::kMaxCapacity);
   table->number("tunnels", limits.tunnels, 1, 4096);
   table->number("sas", limits.sas, 1, 65534);
   table->done();
@@ -105,6 +109,53 @@ bool read_rss(const ConfigValue& rss) {
   return text == "auto";
 }
 
+/// The table [interface.rtadv]; what the values mean to each other is Manager::check_rtadv()'s.
+RtadvSpec read_rtadv(ConfigTable& table) {
+  RtadvSpec spec;
+  spec.enabled = true;
+  table.boolean("enabled", spec.enabled);
+  table.number("interval", spec.interval_s, 4, 1800);
+  if (!table.find("lifetime")) spec.lifetime_s = 3 * spec.interval_s;
+  table.number("lifetime", spec.lifetime_s, 0, 9000);
+  table.boolean("managed", spec.managed);
+  table.boolean("other", spec.other);
+  table.number("mtu", spec.mtu, 0, kMaxMtu);
+  table.number("hop_limit", spec.hop_limit, 0, 255);
+  table.number("reachable_ms", spec.reachable_ms, 0, 3'600'000);
+  table.number("retrans_ms", spec.retrans_ms, 0, ~std::uint32_t{0});
+  for (ConfigTable& p : table.tables("prefix")) {
+    AdvertisedPrefixSpec prefix;
+    prefix.prefix = p.need("prefix").parsed(parse_network);
+    p.number("valid", prefix.valid_s, 0, ~std::uint32_t{0});
+    p.number("preferred", prefix.preferred_s, 0, ~std::uint32_t{0});
+    p.boolean("on_link", prefix.on_link);
+    p.boolean("autonomous", prefix.autonomous);
+    p.done();
+    spec.prefixes.push_back(prefix);
+  }
+  table.done();
+  return spec;
+}
+
+/// A VRF's name; empty for the default one.
+std::string read_vrf_name(ConfigTable& table, std::string_view key) {
+  const auto vrf = table.find(key);
+  if (!vrf) return {};
+  std::string name = vrf->parsed(parse_interface_name);
+  return name == kDefaultVrf ? std::string{} : name;
+}
+
+VrfSpec read_vrf(ConfigTable& table) {
+  VrfSpec spec;
+  const ConfigValue name = table.need("name");
+  spec.name = name.text();
+  if (const std::string why = Manager::bad_vrf_name(spec.name); !why.empty())
+    fail_at(name.value, why);
+  if (const auto id = table.find("id")) spec.id = static_cast<std::uint16_t>(id->number(1, 65534));
+  table.done();
+  return spec;
+}
+
 InterfaceSpec read_interface(ConfigTable& table) {
   InterfaceSpec spec;
   spec.driver = table.need("driver").text();
@@ -113,7 +164,14 @@ InterfaceSpec read_interface(ConfigTable& table) {
   spec.mtu = read_mtu(table);
   table.boolean("up", spec.up);
   table.boolean("promiscuous", spec.promiscuous);
+  spec.vrf = read_vrf_name(table, "vrf");
+  if (const auto urpf = table.find("urpf")) spec.urpf = urpf->parsed(parse_urpf);
   if (const auto rss = table.find("rss")) spec.software_rss = read_rss(*rss);
+  if (const auto groups = table.find("groups"))
+    for (const ConfigValue& item : groups->items())
+      spec.groups.push_back(item.parsed(parse_address));
+  table.boolean("autoconf", spec.autoconf);
+  if (auto rtadv = table.table("rtadv")) spec.rtadv = read_rtadv(*rtadv);
   if (const auto options = table.table("options"))
     for (const auto& [key, value] : options->all()) {
       if (key == "name")
@@ -131,6 +189,8 @@ TunnelConfig read_tunnel(ConfigTable& table) {
   spec.remote = table.need("remote").parsed(parse_ip4_address);
   spec.mtu = read_mtu(table);
   spec.addresses = read_addresses(table);
+  spec.vrf = read_vrf_name(table, "vrf");
+  spec.overlay_vrf = read_vrf_name(table, "overlay_vrf");
   table.boolean("up", spec.up);
   if (const auto selectors = table.find("selectors"))
     for (const ConfigValue& item : selectors->items()) {
@@ -190,6 +250,7 @@ RouteSpec read_route(ConfigTable& table) {
     spec.interface = interface->parsed(parse_interface_name);
   if (const auto kind = table.find("kind")) spec.kind = kind->parsed(parse_route_kind);
   table.boolean("recursive", spec.recursive);
+  spec.vrf = read_vrf_name(table, "vrf");
   if (const auto hops = table.find("nexthops"))
     for (const ConfigValue& item : hops->items()) {
       ConfigTable hop{nullptr, item.value, "nexthops"};
@@ -232,6 +293,7 @@ ConfigFile read_all(const std::shared_ptr<const TomlValue>& value, const KeySour
   read_workers(root, config);
   read_limits(root, config.limits);
   read_process(root, file);
+  read_each<VrfSpec>(root.tables("vrf"), config.vrfs, file.vrfs, read_vrf);
   read_each<InterfaceSpec>(root.tables("interface"), config.interfaces, file.interfaces,
                            read_interface);
   read_each<TunnelConfig>(root.tables("tunnel"), config.tunnels, file.tunnels, read_tunnel);

@@ -16,7 +16,7 @@ namespace polluxd {
 struct ConfigFile {
   Config config;
   /// By index in the lists of `config`.
-  std::vector<ConfigPlace> interfaces, tunnels, sas, routes, neighbors;
+  std::vector<ConfigPlace> vrfs, interfaces, tunnels, sas, routes, neighbors;
   ConfigPlace sysctls;
 };
 

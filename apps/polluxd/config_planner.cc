@@ -6,6 +6,8 @@
 
 #include <algorithm>
 
+#include "proto/ip6_scope.hh"
+
 namespace polluxd {
 namespace {
 using proto::IpPrefix;
@@ -31,6 +33,7 @@ std::size_t depth(const std::vector<InterfaceSpec>& all, const InterfaceSpec& sp
 
 void ConfigPlanner::run() {
   index();
+  find_kept_vrfs();
   find_kept();
   early_addresses();
   remove_neighbors();
@@ -39,8 +42,10 @@ void ConfigPlanner::run() {
   destroy_tunnels();
   delete_addresses();
   destroy_interfaces();
+  destroy_vrfs();
   change_sysctls();
   change_mtus();
+  create_vrfs();
   create_interfaces();
   create_tunnels();
   change_faces();
@@ -55,14 +60,48 @@ void ConfigPlanner::index() {
   for (const auto& i : want_.interfaces) wanted_interfaces_[i.name] = &i;
   for (const auto& t : now_.tunnels) tunnels_[t.name] = &t;
   for (const auto& t : want_.tunnels) wanted_tunnels_[t.name] = &t;
-  for (const auto& r : now_.routes) routes_[r.prefix] = &r;
-  for (const auto& r : want_.routes) wanted_routes_[r.prefix] = &r;
+  for (const auto& r : now_.routes) routes_[{r.vrf, r.prefix}] = &r;
+  for (const auto& r : want_.routes) wanted_routes_[{r.vrf, r.prefix}] = &r;
   for (const auto& n : now_.neighbors) neighbors_[{n.interface, n.address}] = &n;
   for (const auto& n : want_.neighbors) wanted_neighbors_[{n.interface, n.address}] = &n;
   for (const auto& s : now_.sas) sas_[key_of(s)] = &s;
   for (const auto& s : want_.sas) wanted_sas_[key_of(s)] = &s;
   for (const SaTotals& s : m_.sas())
     sa_ids_[{s.info.tunnel, s.info.direction, s.info.spi}] = s.info.id;
+}
+
+/// A VRF that gets another id is another one.
+void ConfigPlanner::find_kept_vrfs() {
+  kept_vrfs_.insert("");
+  for (const VrfSpec& v : now_.vrfs) {
+    const auto then = std::ranges::find(want_.vrfs, v.name, &VrfSpec::name);
+    if (then != want_.vrfs.end() && (then->id == 0 || then->id == v.id)) kept_vrfs_.insert(v.name);
+  }
+}
+
+void ConfigPlanner::destroy_vrfs() {
+  for (const VrfSpec& v : now_.vrfs) {
+    if (kept_vrfs_.contains(v.name)) continue;
+    const auto then = std::ranges::find(want_.vrfs, v.name, &VrfSpec::name);
+    if (then == want_.vrfs.end())
+      change(Sign::Remove, "vrf", v.name, fmt::format("id {}", v.id));
+    else
+      change(Sign::Modify, "vrf", v.name, fmt::format("made anew: id {} -> {}", v.id, then->id));
+    steps_.remove(v);
+  }
+}
+
+/// Those with an id first: the others take what is free.
+void ConfigPlanner::create_vrfs() {
+  for (const bool numbered : {true, false})
+    for (std::size_t n = 0; n < want_.vrfs.size(); ++n) {
+      const VrfSpec& v = want_.vrfs[n];
+      if (kept_vrfs_.contains(v.name) || (v.id != 0) != numbered) continue;
+      if (std::ranges::find(now_.vrfs, v.name, &VrfSpec::name) == now_.vrfs.end())
+        change(Sign::Add, "vrf", v.name, numbered ? fmt::format("id {}", v.id) : "");
+      steps_.at(place(file_.vrfs, n));
+      steps_.add(v);
+    }
 }
 
 /// An interface stays if it is the same device and what it stands on stays.
@@ -75,6 +114,7 @@ void ConfigPlanner::find_kept() {
     const auto then = wanted_interfaces_.find(i->name);
     if (then == wanted_interfaces_.end()) continue;
     if (identify(*i, drivers_) != identify(*then->second, drivers_)) continue;
+    if (i->vrf != then->second->vrf || !kept_vrfs_.contains(i->vrf)) continue;
     const std::string parent = parent_of(*i);
     if (!parent.empty() && !kept_.contains(parent)) continue;
     keep_face(i->name, i->addresses, then->second->addresses, false);
@@ -82,7 +122,10 @@ void ConfigPlanner::find_kept() {
   for (const TunnelConfig& t : now_.tunnels) {
     const auto then = wanted_tunnels_.find(t.name);
     if (then == wanted_tunnels_.end()) continue;
-    if (t.local == then->second->local && t.remote == then->second->remote)
+    const bool same_vrfs = t.vrf == then->second->vrf &&
+                           t.overlay_vrf == then->second->overlay_vrf &&
+                           kept_vrfs_.contains(t.vrf) && kept_vrfs_.contains(t.overlay_vrf);
+    if (same_vrfs && t.local == then->second->local && t.remote == then->second->remote)
       keep_face(t.name, t.addresses, then->second->addresses, true);
   }
 }
@@ -117,13 +160,15 @@ void ConfigPlanner::early_addresses() {
 bool ConfigPlanner::is_stranded(const std::string& interface,
                                 const core::IpAddress& address) const {
   const auto face = kept_.find(interface);
+  const bool link_local = proto::is_link_local(address);  // on the link as long as IPv6 is spoken
   return face == kept_.end() || std::ranges::none_of(face->second.stay, [&](const IpPrefix& a) {
-           return a.contains(address);
+           return link_local ? !a.is_ip4() : a.contains(address);
          });
 }
 
 /// Whether a route would go along with something that goes.
 bool ConfigPlanner::is_lost(const RouteSpec& running) const {
+  if (!kept_vrfs_.contains(running.vrf)) return true;
   if (running.kind != RouteSpec::Kind::Unicast) return false;
   if (!running.next_hops.empty() || running.recursive) return false;
   if (running.gateway) return is_stranded(running.interface, *running.gateway);
@@ -145,11 +190,11 @@ void ConfigPlanner::remove_neighbors() {
 
 void ConfigPlanner::remove_routes() {
   for (const RouteSpec& r : now_.routes) {
-    const auto then = wanted_routes_.find(r.prefix);
+    const auto then = wanted_routes_.find({r.vrf, r.prefix});
     const bool stays = then != wanted_routes_.end();
-    if (!stays) change(Sign::Remove, "route", proto::to_string(r.prefix), describe(r));
+    if (!stays) change(Sign::Remove, "route", route_name(r), describe(r));
     if (stays && !is_lost(r)) continue;
-    if (stays) lost_routes_.insert(r.prefix);
+    if (stays) lost_routes_.insert({r.vrf, r.prefix});
     steps_.remove(r);
   }
 }
@@ -207,9 +252,10 @@ void ConfigPlanner::create_interfaces() {
 void ConfigPlanner::add_routes() {
   for (std::size_t n = 0; n < want_.routes.size(); ++n) {
     const RouteSpec& then = want_.routes[n];
-    const std::string prefix = proto::to_string(then.prefix);
-    const auto at = routes_.find(then.prefix);
-    const bool lost = lost_routes_.contains(then.prefix);
+    const std::string prefix = route_name(then);
+    const RouteKey key{then.vrf, then.prefix};
+    const auto at = routes_.find(key);
+    const bool lost = lost_routes_.contains(key);
     steps_.at(place(file_.routes, n));
     if (at == routes_.end()) {
       change(Sign::Add, "route", prefix, describe(then));

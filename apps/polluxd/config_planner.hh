@@ -34,6 +34,8 @@ public:
 private:
   using Sign = ConfigChange::Sign;
   using Addresses = std::vector<proto::IpPrefix>;
+  using Groups = std::vector<core::IpAddress>;
+  using RouteKey = std::pair<std::string, proto::IpPrefix>;  ///< VRF, prefix
   using SaKey = std::tuple<std::string, crypto::Direction, std::uint32_t>;
   /// What stays, an interface or a tunnel: its addresses now and then.
   struct Face {
@@ -45,6 +47,7 @@ private:
 
   void index();
   // config_planner.cc: what goes and what comes
+  void find_kept_vrfs();
   void find_kept();
   void keep_face(const std::string& name, const Addresses& now, const Addresses& then, bool tunnel);
   void early_addresses();
@@ -52,6 +55,8 @@ private:
   void remove_routes();
   void delete_addresses();
   void destroy_interfaces();
+  void destroy_vrfs();
+  void create_vrfs();
   void change_sysctls();
   void create_interfaces();
   void add_routes();
@@ -63,6 +68,7 @@ private:
   void change_faces();
   void change_mtus();
   void change_interface(const InterfaceSpec& now, std::size_t n);
+  void change_groups(const InterfaceSpec& now, const InterfaceSpec& then, std::string& text);
   void change_tunnel(const TunnelConfig& now, std::size_t n);
   std::string change_addresses(const std::string& name);
   void remade_interface(const InterfaceSpec& now, const InterfaceSpec& then);
@@ -92,13 +98,14 @@ private:
 
   std::map<std::string, const InterfaceSpec*> interfaces_, wanted_interfaces_;
   std::map<std::string, const TunnelConfig*> tunnels_, wanted_tunnels_;
-  std::map<proto::IpPrefix, const RouteSpec*> routes_, wanted_routes_;
+  std::map<RouteKey, const RouteSpec*> routes_, wanted_routes_;
   std::map<std::pair<std::string, core::IpAddress>, const NeighborSpec*> neighbors_,
       wanted_neighbors_;
   std::map<SaKey, const SaConfig*> sas_, wanted_sas_;
   std::map<SaKey, crypto::SaId> sa_ids_;
-  std::map<std::string, Face> kept_;       ///< interfaces and tunnels that stay
-  std::set<proto::IpPrefix> lost_routes_;  ///< wanted, but made anew
+  std::map<std::string, Face> kept_;  ///< interfaces and tunnels that stay
+  std::set<std::string> kept_vrfs_;   ///< names; "" for the default one
+  std::set<RouteKey> lost_routes_;    ///< wanted, but made anew
   std::set<std::pair<std::string, core::IpAddress>> lost_neighbors_;
   std::set<SaKey> removed_sas_;  ///< by a step so far
 };

@@ -56,6 +56,12 @@ std::string describe(const InterfaceSpec& spec) {
   if (!spec.up) append(text, "down");
   if (spec.promiscuous) append(text, "promiscuous");
   if (!spec.software_rss) append(text, "rss off");
+  if (!spec.vrf.empty()) append(text, "vrf " + spec.vrf);
+  if (spec.urpf != core::Interface::Urpf::Off)
+    append(text, fmt::format("urpf {}", to_string(spec.urpf)));
+  for (const core::IpAddress& g : spec.groups) append(text, "group " + proto::to_string(g));
+  if (spec.autoconf) append(text, "autoconf");
+  if (spec.rtadv.enabled) append(text, "rtadv");
   return text;
 }
 
@@ -65,6 +71,8 @@ std::string describe(const TunnelConfig& spec) {
   append(text, join(spec.addresses));
   if (spec.mtu != 0) append(text, fmt::format("mtu {}", spec.mtu));
   if (!spec.selectors.empty()) append(text, "selectors " + join(spec.selectors));
+  if (!spec.vrf.empty()) append(text, "vrf " + spec.vrf);
+  if (!spec.overlay_vrf.empty()) append(text, "overlay vrf " + spec.overlay_vrf);
   if (!spec.up) append(text, "down");
   return text;
 }
@@ -142,6 +150,20 @@ std::string ConfigPlanner::change_addresses(const std::string& name) {
   return text;
 }
 
+/// Groups that are left, then those that are joined.
+void ConfigPlanner::change_groups(const InterfaceSpec& now, const InterfaceSpec& then,
+                                  std::string& text) {
+  const auto each_beyond = [&](const Groups& some, const Groups& others, bool joined) {
+    for (const core::IpAddress& group : some) {
+      if (std::ranges::find(others, group) != others.end()) continue;
+      append(text, fmt::format("{}group {}", joined ? '+' : '-', proto::to_string(group)));
+      steps_.set_group(now.name, group, joined);
+    }
+  };
+  each_beyond(now.groups, then.groups, false);
+  each_beyond(then.groups, now.groups, true);
+}
+
 void ConfigPlanner::change_interface(const InterfaceSpec& now, std::size_t n) {
   const InterfaceSpec& then = want_.interfaces[n];
   steps_.at(place(file_.interfaces, n));
@@ -150,8 +172,20 @@ void ConfigPlanner::change_interface(const InterfaceSpec& now, std::size_t n) {
     append(text, fmt::format("mtu {} -> {}", describe_mtu(now.mtu), describe_mtu(then.mtu)));
   append_switch(text, now.promiscuous, then.promiscuous, "not promiscuous", "promiscuous");
   if (now.promiscuous != then.promiscuous) steps_.set_promiscuous(now.name, then.promiscuous);
+  if (now.urpf != then.urpf) {
+    append(text, fmt::format("urpf {} -> {}", to_string(now.urpf), to_string(then.urpf)));
+    steps_.set_urpf(now.name, now.urpf, then.urpf);
+  }
   append_switch(text, now.software_rss, then.software_rss, "rss off", "rss auto");
   if (now.software_rss != then.software_rss) steps_.set_software_rss(now.name, then.software_rss);
+  change_groups(now, then, text);
+  append_switch(text, now.autoconf, then.autoconf, "no autoconf", "autoconf");
+  if (now.autoconf != then.autoconf) steps_.set_autoconf(now.name, then.autoconf);
+  if (now.rtadv != then.rtadv) {
+    if (now.rtadv.enabled == then.rtadv.enabled) append(text, "other rtadv");
+    append_switch(text, now.rtadv.enabled, then.rtadv.enabled, "no rtadv", "rtadv");
+    steps_.set_rtadv(now.name, now.rtadv, then.rtadv);
+  }
   append_switch(text, now.up, then.up, "down", "up");
   if (now.up != then.up) steps_.set_up(now.name, then.up);
   if (!text.empty()) change(Sign::Modify, "interface", now.name, text);
@@ -199,6 +233,9 @@ void compare_process(const ProcessConfig& now, const ProcessConfig& then,
   say("limits.next_hops", a.next_hops, b.next_hops);
   say("limits.next_hop_groups", a.next_hop_groups, b.next_hop_groups);
   say("limits.neighbors", a.neighbors, b.neighbors);
+  say("limits.vrfs", a.vrfs, b.vrfs);
+  say("limits.vrf_routes", a.vrf_routes, b.vrf_routes);
+  say("limits.vrf_groups", a.vrf_groups, b.vrf_groups);
   say("limits.tunnels", a.tunnels, b.tunnels);
   say("limits.sas", a.sas, b.sas);
   say("control.socket_directory", now.socket_directory, then.socket_directory);

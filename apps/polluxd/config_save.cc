@@ -27,7 +27,7 @@ std::string quoted(std::string_view text) {
 std::string quoted(proto::IpPrefix p) {
   return quoted(p == proto::IpPrefix{proto::Ip4Prefix{}} ? "default" : proto::to_string(p));
 }
-std::string address(const core::IpAddress& a) {
+std::string quoted(const core::IpAddress& a) {
   return quoted(proto::to_string(a));
 }
 template <class T>
@@ -43,6 +43,7 @@ public:
   std::string run() {
     process();
     sysctls();
+    for (const VrfSpec& v : c_.vrfs) vrf(v);
     for (const InterfaceSpec& i : c_.interfaces) interface(i);
     for (const TunnelConfig& t : c_.tunnels) tunnel(t);
     for (const SaConfig& sa : c_.sas)
@@ -74,7 +75,9 @@ private:
 
   void process();
   void sysctls();
+  void vrf(const VrfSpec& v);
   void interface(const InterfaceSpec& i);
+  void rtadv(const RtadvSpec& r);
   void tunnel(const TunnelConfig& t);
   void association(const SaConfig& sa);
   void route(const RouteSpec& r);
@@ -103,6 +106,9 @@ void Writer::process() {
   number("next_hops", l.next_hops, u.next_hops);
   number("next_hop_groups", l.next_hop_groups, u.next_hop_groups);
   number("neighbors", l.neighbors, u.neighbors);
+  number("vrfs", l.vrfs, u.vrfs);
+  number("vrf_routes", l.vrf_routes, u.vrf_routes);
+  number("vrf_groups", l.vrf_groups, u.vrf_groups);
   number("tunnels", l.tunnels, u.tunnels);
   number("sas", l.sas, u.sas);
   table("[control]");
@@ -119,6 +125,12 @@ void Writer::sysctls() {
   for (const auto& [name, value] : c_.sysctls) line(quoted(name), std::to_string(value));
 }
 
+void Writer::vrf(const VrfSpec& v) {
+  table("[[vrf]]");
+  line("name", quoted(v.name));
+  number<std::uint16_t>("id", v.id, 0);
+}
+
 void Writer::interface(const InterfaceSpec& i) {
   table("[[interface]]");
   line("driver", quoted(i.driver));
@@ -127,20 +139,51 @@ void Writer::interface(const InterfaceSpec& i) {
   number<std::uint16_t>("mtu", i.mtu, 0);
   if (!i.up) line("up", "false");
   if (i.promiscuous) line("promiscuous", "true");
+  if (!i.vrf.empty()) line("vrf", quoted(i.vrf));
+  if (i.urpf != core::Interface::Urpf::Off) line("urpf", quoted(to_string(i.urpf)));
   if (!i.software_rss) line("rss", quoted("off"));
+  if (!i.groups.empty()) line("groups", list(i.groups));
+  if (i.autoconf) line("autoconf", "true");
   std::vector<std::string> options;
   for (const auto& [name, value] : i.options)
     options.push_back(fmt::format("{} = {}", quoted(name), quoted(value)));
   if (!options.empty()) line("options", fmt::format("{{{}}}", fmt::join(options, ", ")));
+  if (i.rtadv != RtadvSpec{}) rtadv(i.rtadv);
+}
+
+void Writer::rtadv(const RtadvSpec& r) {
+  const RtadvSpec usual;
+  const auto truth = [](bool b) { return b ? "true" : "false"; };
+  table("[interface.rtadv]");
+  line("enabled", truth(r.enabled));
+  number("interval", r.interval_s, usual.interval_s);
+  number("lifetime", r.lifetime_s, 3 * r.interval_s);
+  if (r.managed) line("managed", "true");
+  if (r.other) line("other", "true");
+  number("mtu", r.mtu, usual.mtu);
+  number("hop_limit", r.hop_limit, usual.hop_limit);
+  number("reachable_ms", r.reachable_ms, usual.reachable_ms);
+  number("retrans_ms", r.retrans_ms, usual.retrans_ms);
+  for (const AdvertisedPrefixSpec& p : r.prefixes) {
+    const AdvertisedPrefixSpec common;
+    table("[[interface.rtadv.prefix]]");
+    line("prefix", quoted(p.prefix));
+    number("valid", p.valid_s, common.valid_s);
+    number("preferred", p.preferred_s, common.preferred_s);
+    if (!p.on_link) line("on_link", "false");
+    if (!p.autonomous) line("autonomous", "false");
+  }
 }
 
 void Writer::tunnel(const TunnelConfig& t) {
   table("[[tunnel]]");
   line("name", quoted(t.name));
-  line("local", address(t.local));
-  line("remote", address(t.remote));
+  line("local", quoted(t.local));
+  line("remote", quoted(t.remote));
   number<std::uint16_t>("mtu", t.mtu, 0);
   addresses(t.addresses);
+  if (!t.vrf.empty()) line("vrf", quoted(t.vrf));
+  if (!t.overlay_vrf.empty()) line("overlay_vrf", quoted(t.overlay_vrf));
   if (!t.up) line("up", "false");
   std::vector<std::string> selectors;
   for (const crypto::Selector& s : t.selectors)
@@ -164,14 +207,15 @@ void Writer::route(const RouteSpec& r) {
   table("[[route]]");
   line("prefix", quoted(r.prefix));
   if (r.kind != RouteSpec::Kind::Unicast) line("kind", quoted(to_string(r.kind)));
-  if (r.gateway) line("via", address(*r.gateway));
+  if (r.gateway) line("via", quoted(*r.gateway));
   if (!r.interface.empty()) line("interface", quoted(r.interface));
   if (r.recursive) line("recursive", "true");
+  if (!r.vrf.empty()) line("vrf", quoted(r.vrf));
   if (r.next_hops.empty()) return;
   std::vector<std::string> hops;
   for (const RouteNextHop& hop : r.next_hops) {
     std::vector<std::string> parts;
-    if (hop.gateway) parts.push_back("via = " + address(*hop.gateway));
+    if (hop.gateway) parts.push_back("via = " + quoted(*hop.gateway));
     if (!hop.interface.empty()) parts.push_back("interface = " + quoted(hop.interface));
     if (hop.weight != 1) parts.push_back(fmt::format("weight = {}", hop.weight));
     hops.push_back(fmt::format("{{ {} }}", fmt::join(parts, ", ")));
@@ -182,7 +226,7 @@ void Writer::route(const RouteSpec& r) {
 void Writer::neighbor(const NeighborSpec& n) {
   table("[[neighbor]]");
   line("interface", quoted(n.interface));
-  line("address", address(n.address));
+  line("address", quoted(n.address));
   line("mac", quoted(proto::to_string(n.mac)));
 }
 }  // namespace

@@ -24,7 +24,7 @@ std::vector<IpPrefix> addresses_of(const Manager& m, const std::string& name) {
 /// A tunnel as it was, or nothing of it.
 Expected<> make_tunnel(Manager& m, const TunnelConfig& t) {
   if (auto made = m.create_tunnel(t); !made) return made;
-  Expected<> done = Done{};
+  Expected<> done = t.overlay_vrf.empty() ? Expected<>{Done{}} : m.set_vrf(t.name, t.overlay_vrf);
   for (const IpPrefix& a : t.addresses)
     if (done) done = m.add_address(t.name, a);
   if (done && !t.up) done = m.set_up(t.name, false);
@@ -60,6 +60,23 @@ void ConfigSteps::step(std::string what, Request request, Request inverse) {
          if (const auto done = request(); !done) return done.error();
          return ConfigStepDone{inverse, nullptr};
        }});
+}
+
+std::string route_name(const RouteSpec& route) {
+  const std::string prefix = proto::to_string(route.prefix);
+  return route.vrf.empty() ? prefix : fmt::format("{} vrf {}", prefix, route.vrf);
+}
+
+void ConfigSteps::add(const VrfSpec& vrf) {
+  step(
+      fmt::format("vrf {}", vrf.name), [=, &m = m_] { return m.add_vrf(vrf); },
+      [=, &m = m_] { return m.delete_vrf(vrf.name); });
+}
+void ConfigSteps::remove(const VrfSpec& running) {
+  step(
+      fmt::format("vrf {}: delete", running.name),
+      [=, &m = m_] { return m.delete_vrf(running.name); },
+      [=, &m = m_] { return m.add_vrf(running); });
 }
 
 void ConfigSteps::create(const InterfaceSpec& spec) {
@@ -119,6 +136,31 @@ void ConfigSteps::set_software_rss(const std::string& name, bool on) {
   step(
       fmt::format("interface {}: rss", name), [=, &m = m_] { return m.set_software_rss(name, on); },
       [=, &m = m_] { return m.set_software_rss(name, !on); });
+}
+void ConfigSteps::set_urpf(const std::string& name, core::Interface::Urpf from,
+                           core::Interface::Urpf to) {
+  step(
+      fmt::format("interface {}: urpf", name), [=, &m = m_] { return m.set_urpf(name, to); },
+      [=, &m = m_] { return m.set_urpf(name, from); });
+}
+void ConfigSteps::set_autoconf(const std::string& name, bool on) {
+  step(
+      fmt::format("interface {}: autoconf", name),
+      [=, &m = m_] { return m.set_autoconf(name, on); },
+      [=, &m = m_] { return m.set_autoconf(name, !on); });
+}
+void ConfigSteps::set_group(const std::string& name, const core::IpAddress& group, bool joined) {
+  const auto set = [=, &m = m_](bool join) {
+    return join ? m.join_group(name, group) : m.leave_group(name, group);
+  };
+  step(
+      fmt::format("interface {}: {} {}", name, joined ? "join" : "leave", proto::to_string(group)),
+      [=] { return set(joined); }, [=] { return set(!joined); });
+}
+void ConfigSteps::set_rtadv(const std::string& name, const RtadvSpec& now, const RtadvSpec& then) {
+  step(
+      fmt::format("interface {}: rtadv", name), [=, &m = m_] { return m.set_rtadv(name, then); },
+      [=, &m = m_] { return m.set_rtadv(name, now); });
 }
 void ConfigSteps::set_mtus(const std::vector<Mtu>& mtus) {
   if (mtus.empty()) return;
@@ -185,14 +227,13 @@ void ConfigSteps::order_outbound(const std::string& tunnel, const std::vector<st
 
 void ConfigSteps::add(const RouteSpec& route) {
   step(
-      fmt::format("route {}", proto::to_string(route.prefix)),
-      [=, &m = m_] { return m.add_route(route); },
-      [&m = m_, prefix = route.prefix] { return m.delete_route(prefix); });
+      fmt::format("route {}", route_name(route)), [=, &m = m_] { return m.add_route(route); },
+      [&m = m_, prefix = route.prefix, vrf = route.vrf] { return m.delete_route(prefix, vrf); });
 }
 void ConfigSteps::remove(const RouteSpec& route) {
   step(
-      fmt::format("route {}: delete", proto::to_string(route.prefix)),
-      [&m = m_, prefix = route.prefix] { return m.delete_route(prefix); },
+      fmt::format("route {}: delete", route_name(route)),
+      [&m = m_, prefix = route.prefix, vrf = route.vrf] { return m.delete_route(prefix, vrf); },
       [=, &m = m_] { return m.add_route(route); });
 }
 

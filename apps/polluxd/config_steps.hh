@@ -13,6 +13,8 @@ public:
   /// The place in the file for the steps from here on.
   void at(ConfigPlace place) { place_ = std::move(place); }
 
+  void add(const VrfSpec& vrf);
+  void remove(const VrfSpec& running);
   void create(const InterfaceSpec& spec);
   void destroy(const InterfaceSpec& running);
   void add_address(const std::string& name, proto::IpPrefix address);
@@ -21,6 +23,10 @@ public:
   void set_up(const std::string& name, bool up);
   void set_promiscuous(const std::string& name, bool on);
   void set_software_rss(const std::string& name, bool on);
+  void set_urpf(const std::string& name, core::Interface::Urpf from, core::Interface::Urpf to);
+  void set_autoconf(const std::string& name, bool on);
+  void set_group(const std::string& name, const core::IpAddress& group, bool joined);
+  void set_rtadv(const std::string& name, const RtadvSpec& now, const RtadvSpec& then);
   /// What is asked for; 0: the default.
   struct Mtu {
     std::string name;
@@ -53,6 +59,7 @@ private:
   ConfigPlace place_;
 };
 
+[[nodiscard]] std::string route_name(const RouteSpec& route);
 [[nodiscard]] std::string sa_name(const SaConfig& sa);
 [[nodiscard]] std::string neighbor_name(const NeighborSpec& neighbor);
 }  // namespace polluxd

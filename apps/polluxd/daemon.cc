@@ -20,6 +20,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "core/inet6.hh"
 #include "core/log.hh"
 
 namespace polluxd {
@@ -41,10 +42,15 @@ std::uint32_t memory_mib(const Limits& l, std::size_t ports, std::size_t nodes) 
   constexpr std::uint64_t kPrefix = 448;  // two nodes of rte_rib, each with its pool's overhead
   constexpr std::uint64_t kMargin = std::uint64_t{24} << 20, kPort = std::uint64_t{12} << 20;
   const std::uint64_t width = l.next_hops > proto::kMaxNextHopsIn2Bytes ? 2 : 1;
-  const std::uint64_t bytes =
+  const auto table = [](std::uint64_t entry_bytes, std::uint64_t routes, std::uint64_t groups) {
+    return entry_bytes / 2 * (kFirstLevel + groups * kGroup) + routes * kPrefix;
+  };
+  std::uint64_t bytes =
       nodes * core::packet_pool_bytes(l.mbufs, static_cast<std::uint16_t>(l.mbuf_size)) +
-      width * (2 * kFirstLevel + (l.route_groups + l.route_groups6) * kGroup) +
-      (l.routes + l.routes6) * kPrefix + kMargin + ports * kPort;
+      table(2 * width, l.routes, l.route_groups) + kMargin + ports * kPort;
+  if constexpr (core::kInet6)
+    bytes += table(proto::Fib6::entry_bytes({l.routes6, l.route_groups6, l.next_hops}), l.routes6,
+                   l.route_groups6);
   return static_cast<std::uint32_t>((bytes >> 20) + 1);
 }
 

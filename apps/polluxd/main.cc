@@ -8,12 +8,13 @@
 #include "apps/polluxd/config_file.hh"
 #include "apps/polluxd/daemon.hh"
 #include "apps/polluxd/options.hh"
+#include "apps/polluxd/version.hh"
 #include "core/log.hh"
 
 namespace {
 /// Says on standard error what is wrong with the file, a line each.
 int refuse(const std::string& why) {
-  fmt::print(stderr, "polluxd: {}\n", why);
+  fmt::print(stderr, "{}: {}\n", polluxd::kProgram, why);
   return 1;
 }
 
@@ -56,7 +57,7 @@ int main(int argc, char** argv) {
     }
     return run(std::get<polluxd::Options>(std::move(options)));
   } catch (const std::exception& e) {
-    fmt::print(stderr, "polluxd: {}\n", e.what());
+    fmt::print(stderr, "{}: {}\n", polluxd::kProgram, e.what());
     return 1;
   }
 }

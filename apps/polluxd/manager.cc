@@ -5,15 +5,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <random>
 #include <stdexcept>
 
 #include "apps/polluxd/manager_impl.hh"
+#include "core/inet6.hh"
 #include "core/log.hh"
 #include "core/mbuf.hh"
 #include "proto/link_header.hh"
 #include "proto/wire/arp.hh"
-#include "proto/wire/icmp4.hh"
 #include "proto/wire/ip4.hh"
 
 namespace polluxd {
@@ -31,8 +30,6 @@ void add_reassembly_sysctls(core::Sysctl& s) {
   const proto::ReassemblyLimits l;
   s.add({"net.inet.ip.maxfragpackets", "datagrams in fragments that a worker keeps; 0: none", 0,
          Reassembler::kMaxDatagrams, l.ip4_datagrams});
-  s.add({"net.inet6.ip6.maxfragpackets", "datagrams in fragments that a worker keeps; 0: none", 0,
-         Reassembler::kMaxDatagrams, l.ip6_datagrams});
   s.add({"net.inet.ip.maxfrags",
          "fragments that a worker keeps, of both families; all workers together never more "
          "than a quarter of limits.mbufs",
@@ -41,8 +38,6 @@ void add_reassembly_sysctls(core::Sysctl& s) {
          Reassembler::kMaxPerDatagram, l.per_datagram});
   s.add({"net.inet.ip.ipfragttl", "seconds that an IPv4 datagram waits for fragments", 1, 255,
          std::int64_t{l.ip4_ttl_us} / 1'000'000});
-  s.add({"net.inet6.ip6.ip6fragttl", "seconds that an IPv6 datagram waits for fragments", 1, 255,
-         std::int64_t{l.ip6_ttl_us} / 1'000'000});
 }
 
 /// Workers together keep at most a quarter of the buffers, whatever sysctl says: a flood of
@@ -55,12 +50,10 @@ proto::ReassemblyLimits reassembly_limits(const core::Sysctl& s, std::size_t buf
   };
   const std::size_t most = std::max<std::size_t>(8, buffers / (4 * workers));
   return {.ip4_datagrams = small("net.inet.ip.maxfragpackets"),
-          .ip6_datagrams = small("net.inet6.ip6.maxfragpackets"),
           .fragments = static_cast<std::uint16_t>(
               std::min<std::size_t>(small("net.inet.ip.maxfrags"), most)),
           .per_datagram = small("net.inet.ip.maxfragsperpacket"),
-          .ip4_ttl_us = us("net.inet.ip.ipfragttl"),
-          .ip6_ttl_us = us("net.inet6.ip6.ip6fragttl")};
+          .ip4_ttl_us = us("net.inet.ip.ipfragttl")};
 }
 
 void add_sysctls(core::Sysctl& s) {
@@ -68,13 +61,19 @@ void add_sysctls(core::Sysctl& s) {
   s.add({"net.inet.ip.ttl", "TTL of packets of our own", 1, 255, 64});
   s.add({"net.inet.icmp.errppslimit", "ICMP errors a second and worker; 0 sends none", 0, 1'000'000,
          100});
-  s.add({"net.inet6.ip6.forwarding", "forward IPv6 packets between interfaces (0 or 1)", 0, 1, 0});
-  s.add({"net.inet6.ip6.hlim", "hop limit of packets of our own", 1, 255, 64});
-  s.add({"net.inet6.ip6.hdrnestlimit", "extension headers that are read of a packet for us", 0, 50,
-         8});
-  s.add({"net.inet6.icmp6.errppslimit", "ICMPv6 errors a second and worker; 0 sends none", 0,
-         1'000'000, 100});
   add_reassembly_sysctls(s);
+  s.add({"net.inet.ip.accept_options", "take packets with IPv4 options in (0 or 1)", 0, 1, 1});
+  s.add({"net.inet.ip.directed-broadcast",
+         "forward broadcasts to subnets of ours (0 or 1, RFC 2644)", 0, 1, 0});
+  s.add({"net.inet.ip.redirect", "tell hosts of better gateways (0 or 1, RFC 1812)", 0, 1, 0});
+  s.add({"net.inet.ip.do_loopback_cksum",
+         "verify the header checksums of what we say to ourselves (0 or 1)", 0, 1, 0});
+  s.add({"net.inet.udp.do_loopback_cksum",
+         "verify the UDP checksums of what we say to ourselves (0 or 1)", 0, 1, 0});
+  s.add({"net.inet.ip.dad_count",
+         "ARP probes before an IPv4 address is used (RFC 5227), which takes 3 seconds and more; 0: "
+         "used at once, announced and defended all the same",
+         0, 10, 0});
   add_inet6_sysctls(s);
   s.add({"net.inet.arp.keep", "seconds for which an ARP answer is good", 2, 86'400, 1200});
   s.add({"net.inet.arp.refresh", "seconds before the end at which a used entry is asked again", 1,
@@ -100,21 +99,26 @@ Manager::Impl::Impl(const Limits& l, Env e, DriverRegistry& d)
       groups{l.next_hop_groups},
       fib4{or_throw(proto::Fib4::create(env.fib_name.c_str(),
                                         {l.routes, l.route_groups, l.next_hops}, env.rcu))},
-      fib6{or_throw(proto::Fib6::create(env.fib_name.c_str(),
-                                        {l.routes6, l.route_groups6, l.next_hops}, env.rcu))},
-      routes{*fib4, *fib6},
+      fib_blocks{l.vrf_groups, env.rcu},
+      routes{*fib4},
+      vrfs(l.vrfs + 1),
       neighbors{
           {.next_hops = next_hops,
-           .routes = routes,
+           .routes = [this](auto id) -> proto::RouteTable& { return routes_of(id); },
            .limit = l.neighbors,
            .link = [this](auto id, const auto& address) { return link_fields(id, address); },
            .request = [this](auto id, const auto& address, auto mac) { solicit(id, address, mac); },
-           .packets = [this](auto id) { return next_hop_packets(id); }}},
+           .packets = [this](auto id) { return next_hop_packets(id); },
+           .no_router =
+               [this](auto id, const auto& a) {
+                 if constexpr (core::kInet6) no_router(id, a);
+               }}},
       sas{or_throw(crypto::SaTable::create(l.sas, env.rcu))},
       managed(l.interfaces),
       tunnel_list(l.tunnels),
       sa_base(l.sas),
       key_files(l.sas),
+      ping_listener{env.shards.size()},
       detection{{.probe = [this](auto id, const auto& address) { probe(id, address); },
                  .unique = [this](auto id, const auto& address) { address_unique(id, address); }}},
       memberships{{.report = [this](auto id, auto version,
@@ -125,19 +129,23 @@ Manager::Impl::Impl(const Limits& l, Env e, DriverRegistry& d)
   master.interfaces.resize(l.interfaces);
   master.rx_queues.resize(env.shards.size());
   master.ip4.fib = fib4.get();
+  master.ip4.vrf_fibs.resize(vrfs.size());
   master.ip4.next_hops = &next_hops;
   master.ip4.groups = &groups;
-  master.ip6.groups = &groups;
   master.ip4.addresses.resize(l.interfaces);
   master.ip4.tentative.resize(l.interfaces);
-  master.ip6.fib = fib6.get();
+  master.ip6.vrf_fibs.resize(vrfs.size());
+  master.ip6.vrfs.resize(l.interfaces);
   master.ip6.next_hops = &next_hops;
+  master.ip6.groups = &groups;
   master.ip6.addresses.resize(l.interfaces);
   master.ip6.router.resize(l.interfaces);
+  master.ip6.hop_limits.resize(l.interfaces);
   master.ipsec.sas = sas.get();
   master.ipsec.tunnels.resize(l.tunnels);
-  ping_id = static_cast<std::uint16_t>(std::random_device{}());
-  add_builtin_routes();
+  make_inet6();
+  make_builtin_next_hops();
+  (void)add_builtin_routes(routes);
   published = std::make_unique<core::Published<StackConfig>>(
       env.rcu, std::make_unique<const StackConfig>(master));
   load_timers();
@@ -151,24 +159,20 @@ const core::Published<StackConfig>& Manager::published() const noexcept {
   return *impl_->published;
 }
 
-void Manager::Impl::load_ip6_sysctl() {
-  proto::Ip6Sysctl& ip6 = master.ip6.sysctl;
-  ip6.forwarding = sysctl.value("net.inet6.ip6.forwarding") != 0;
-  ip6.hop_limit = static_cast<std::uint8_t>(sysctl.value("net.inet6.ip6.hlim"));
-  ip6.max_extensions = static_cast<std::uint8_t>(sysctl.value("net.inet6.ip6.hdrnestlimit"));
-  ip6.icmp_errors_per_s = static_cast<std::uint32_t>(sysctl.value("net.inet6.icmp6.errppslimit"));
-}
-
 /// Every change of what is published goes through here: a copy, an exchange, one grace period.
 void Manager::Impl::publish() {
   master.ip4.sysctl.forwarding = sysctl.value("net.inet.ip.forwarding") != 0;
   master.ip4.sysctl.ttl = static_cast<std::uint8_t>(sysctl.value("net.inet.ip.ttl"));
   master.ip4.sysctl.icmp_errors_per_s =
       static_cast<std::uint32_t>(sysctl.value("net.inet.icmp.errppslimit"));
-  load_ip6_sysctl();
+  master.ip4.sysctl.accept_options = sysctl.value("net.inet.ip.accept_options") != 0;
+  master.ip4.sysctl.redirect = sysctl.value("net.inet.ip.redirect") != 0;
+  master.ip4.sysctl.directed_broadcast = sysctl.value("net.inet.ip.directed-broadcast") != 0;
+  load_loopback();
   publish_addresses();
   ++link_version;
   master.reassembly = reassembly_limits(sysctl, limits.mbufs, env.shards.size());
+  load_inet6();
   master.observation = observers.observation(master.interfaces);
   published->publish(std::make_unique<const StackConfig>(master));
 }
@@ -186,7 +190,7 @@ void Manager::Impl::load_timers() {
   neighbors.set_timers({.keep_s = seconds("net.inet.arp.keep"),
                         .refresh_s = seconds("net.inet.arp.refresh"),
                         .down_s = seconds("net.inet.arp.down")});
-  load_inet6();
+  load_inet6_timers();
 }
 
 const core::Sysctl& Manager::sysctl() const noexcept {
@@ -219,40 +223,31 @@ bool Manager::poll(std::uint64_t now_us) {
   m.run_addresses();
   m.follow_changes();
   m.run_announcements();
-  m.run_pings();
+  if (m.run_pings()) reported = true;
   m.poll_devices();
   if (m.observers.poll(now_us, [&m] { m.publish(); })) reported = true;
   return reported;
 }
 
 void Manager::Impl::handle(const core::Event& e) {
-  if (e.interface != core::kNoInterface && e.kind != core::EventKind::EchoReply &&
-      !has_neighbors(e.interface))
+  if (e.interface != core::kNoInterface && !has_neighbors(e.interface))
     return;  // the interface went while the event was under way
   switch (e.kind) {
     case core::EventKind::NeighborWanted:
-      if (subnet_of(e.interface, e.address)) neighbors.wanted(e, now_us);
+      if (on_link(e.interface, e.address) || neighbors.state(e.interface, e.address))
+        neighbors.wanted(e, now_us);
       return;
     case core::EventKind::NeighborSeen:
-      if (subnet_of(e.interface, e.address)) neighbors.seen(e, now_us);
+      if (on_link(e.interface, e.address)) neighbors.seen(e, now_us);
       return;
     case core::EventKind::AddressConflict: return address_conflict(e);
-    case core::EventKind::EchoReply: {
-      const auto at = pings.find(e.sequence);
-      if (e.id != ping_id || at == pings.end() || at->second.dst != e.address) return;
-      const auto done = std::move(at->second.done);
-      const std::uint64_t sent_us = at->second.sent_us;
-      pings.erase(at);
-      done(PingReply{
-          .bytes = e.length, .ttl = e.ttl, .rtt_us = e.at_us > sent_us ? e.at_us - sent_us : 0});
-      return;
-    }
+    case core::EventKind::EchoReply: return;  // its listener has it
     case core::EventKind::NeighborAdvertised:
     case core::EventKind::RouterSolicited:
     case core::EventKind::RouterAdvertised:
     case core::EventKind::PrefixAdvertised:
-    case core::EventKind::Redirected:
-    case core::EventKind::ListenerQueried: return handle_discovery(e);
+    case core::EventKind::Redirected: return handle_discovery(e);
+    case core::EventKind::ListenerQueried: return listener_queried(e);
   }
 }
 
@@ -264,7 +259,7 @@ void Manager::Impl::announce(core::InterfaceId id, const core::IpAddress& addres
 void Manager::Impl::announce_once(core::InterfaceId id, const core::IpAddress& address) {
   if (address.is_ip4())
     send_arp(id, address.ip4(), address.ip4(), std::nullopt);
-  else
+  else if constexpr (core::kInet6)
     send_advertisement(id, address);
 }
 
@@ -272,7 +267,7 @@ void Manager::Impl::announce_once(core::InterfaceId id, const core::IpAddress& a
 void Manager::Impl::probe(core::InterfaceId id, const core::IpAddress& address) {
   if (address.is_ip4())
     send_arp(id, 0, address.ip4(), std::nullopt);  // RFC 5227 section 1.1
-  else
+  else if constexpr (core::kInet6)
     send_solicitation(id, {}, address, std::nullopt);
 }
 
@@ -283,7 +278,7 @@ void Manager::Impl::solicit(core::InterfaceId id, const core::IpAddress& address
   if (source == core::IpAddress{}) return;  // as nobody only an address of our own is asked for
   if (address.is_ip4())
     send_arp(id, source.ip4(), address.ip4(), to);
-  else
+  else if constexpr (core::kInet6)
     send_solicitation(id, source, address, to);
 }
 
@@ -322,65 +317,8 @@ bool Manager::Impl::hand_frame(core::InterfaceId id, rte_mbuf* m) {
   return false;
 }
 
-core::Expected<> Manager::ping(const core::IpAddress& dst, const core::IpAddress& source,
-                               std::uint16_t size, std::uint32_t timeout_ms,
-                               std::function<void(const core::Expected<PingReply>&)> done) {
-  constexpr std::size_t kMaxOutstanding = 1024;
-  Impl& m = *impl_;
-  if (!dst.is_ip4())
-    return core::Error{core::Errc::Unsupported,
-                       fmt::format("{}: only IPv4 can be asked", proto::to_string(dst))};
-  const RouteAnswer route = get_route(dst);
-  const std::size_t length = proto::Ip4View::kMinHeaderLen + proto::Icmp4View::kHeaderLen + size;
-  const proto::NextHop& hop = m.next_hops[m.fib4->lookup(dst.ip4())];
-  const std::size_t room = m.limits.mbuf_size;
-  const std::size_t mtu = hop.mtu != 0 ? hop.mtu : room;
-  if (length > mtu || length > room)
-    return core::Error{core::Errc::Invalid,
-                       fmt::format("{} bytes do not fit into one packet: at most {}", size,
-                                   std::min(mtu, room) - (length - size))};
-  if (route.kind == proto::NextHopKind::NoRoute)
-    return core::Error{core::Errc::NotFound, fmt::format("no route to {}", proto::to_string(dst))};
-  rte_mbuf* packet = m.pings.size() < kMaxOutstanding ? rte_pktmbuf_alloc(m.env.pool) : nullptr;
-  if (packet == nullptr)
-    return core::Error{core::Errc::Full, "too many echo requests wait for a reply"};
-
-  core::grow_back(*packet, static_cast<std::uint16_t>(length));
-  const proto::MutBytes bytes = core::front_bytes_mut(*packet);
-  const proto::MutBytes message = bytes.subspan(proto::Ip4View::kMinHeaderLen);
-  for (std::size_t i = proto::Icmp4View::kHeaderLen; i < message.size(); ++i)
-    message[i] = static_cast<std::uint8_t>(i);
-  const std::uint16_t sequence = ++m.ping_sequence;
-  proto::emit(
-      proto::Icmp4Fields{
-          .type = proto::Icmp4View::kEchoRequest, .word1 = m.ping_id, .word2 = sequence},
-      message);
-  proto::emit(proto::Ip4Fields{.id = sequence,
-                               .ttl = m.master.ip4.sysctl.ttl,
-                               .protocol = proto::kProtocolIcmp,
-                               .src = source.is_ip4() ? source.ip4() : 0,
-                               .dst = dst.ip4()},
-              bytes);
-  if (!m.handoff.to_worker(0, {packet, core::kNoInterface, core::HandedPacket::Kind::Ip4})) {
-    rte_pktmbuf_free(packet);
-    return core::Error{core::Errc::Full, "the worker is behind"};
-  }
-  m.pings[sequence] = {m.now_us, m.now_us + std::uint64_t{timeout_ms} * 1000, dst, std::move(done)};
-  return core::Done{};
-}
-
-void Manager::Impl::run_pings() {
-  for (auto at = pings.begin(); at != pings.end();) {
-    const auto here = at++;
-    if (now_us < here->second.deadline_us) continue;
-    const auto done = std::move(here->second.done);
-    const core::IpAddress dst = here->second.dst;
-    pings.erase(here);
-    done(core::Error{core::Errc::Timeout, fmt::format("no reply from {}", proto::to_string(dst))});
-  }
-}
-
 void Manager::shutdown() {
+  for (core::InterfaceId id = 0; id < impl_->managed.size(); ++id) impl_->stop_advertising(id);
   for (const core::Interface& i : impl_->master.interfaces)
     if (i.kind == core::Interface::Kind::Ethernet) impl_->destroy(i.id);
 }

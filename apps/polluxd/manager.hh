@@ -9,6 +9,7 @@
 
 #include "apps/polluxd/driver_registry.hh"
 #include "apps/polluxd/manager_observe.hh"
+#include "apps/polluxd/manager_ping.hh"
 #include "apps/polluxd/pipeline.hh"
 #include "apps/polluxd/specs.hh"
 #include "core/published.hh"
@@ -51,8 +52,11 @@ struct InterfaceInfo {
   std::vector<proto::IpPrefix> addresses;  ///< that were asked for
   std::vector<AddressInfo> all_addresses;  ///< and those that came by themselves
   std::vector<core::IpAddress> groups;     ///< multicast groups whose packets are for us
+  bool autoconf = false, rtadv = false;
   std::uint16_t rx_queues = 0, tx_queues = 0;
   bool promiscuous = false;
+  std::string vrf;  ///< "default" for VRF 0
+  core::Interface::Urpf urpf = core::Interface::Urpf::Off;
   bool absent = false;             ///< its device has gone; it is looked for every few seconds
   bool spread = false;             ///< software RSS is at work
   std::string parent;              ///< of a VLAN; empty: none
@@ -142,6 +146,14 @@ struct NextHopInfo {
 struct RouteListing : proto::RouteInfo {
   std::vector<NextHopInfo> next_hops;  ///< of NextHopKind::Group
   bool recursive = false;
+  std::string vrf;  ///< empty: the default one
+};
+/// A VRF as it is shown.
+struct VrfInfo {
+  VrfSpec spec;  ///< id 0, name "default": the one that is always there
+  std::vector<std::string> interfaces;
+  std::uint32_t routes = 0, routes6 = 0;  ///< prefixes in its tables
+  std::uint32_t limit = 0, limit6 = 0;
 };
 /// Where a packet to an address would go.
 struct RouteAnswer {
@@ -151,14 +163,27 @@ struct RouteAnswer {
   std::optional<core::IpAddress> gateway;
   core::IpAddress source{};
 };
+/// A router that has said that it is there.
+struct RouterInfo {
+  std::string interface;
+  core::IpAddress address;  ///< not scoped
+  int preference = 0;       ///< -1 to 1 (RFC 4191)
+  bool managed = false, other = false;
+  std::uint64_t lifetime_s = 0;  ///< from now on
+  proto::NeighborState state = proto::NeighborState::Idle;
+  bool used = false;  ///< it has the default route
+};
+/// A prefix that a router has advertised.
+struct PrefixInfo {
+  std::string interface;
+  proto::IpPrefix prefix;
+  bool on_link = false, autonomous = false;
+  core::IpAddress router;                             ///< not scoped
+  std::optional<std::uint64_t> preferred_s, valid_s;  ///< from now on; none: for ever
+};
 struct UseAgainstLimit {
   std::string table;
   std::uint64_t used = 0, limit = 0;
-};
-struct PingReply {
-  std::uint16_t bytes = 0;
-  std::uint8_t ttl = 0;
-  std::uint64_t rtt_us = 0;
 };
 
 /// The management side of the stack: the only writer of what workers read. Every request either is
@@ -192,6 +217,13 @@ public:
   core::Expected<> destroy_interface(const std::string& name);
   core::Expected<> add_address(const std::string& name, proto::IpPrefix address);
   core::Expected<> delete_address(const std::string& name, proto::IpPrefix address);
+  /// Addresses and routes as routers of the link say: router discovery, SLAAC (RFC 4862).
+  core::Expected<> set_autoconf(const std::string& name, bool on);
+  /// What the hosts of the link are told while we are a router (RFC 4861 section 6.2).
+  core::Expected<> set_rtadv(const std::string& name, const RtadvSpec& spec);
+  /// What routers have told us: those that are default routers, and prefixes.
+  [[nodiscard]] std::vector<RouterInfo> default_routers() const;
+  [[nodiscard]] std::vector<PrefixInfo> advertised_prefixes() const;
   /// Packets to a multicast group are taken, and the link's routers hear of it (RFC 3376, RFC
   /// 3810). @return NotFound | Invalid (no group, or one that is always joined) | Exists | Full.
   core::Expected<> join_group(const std::string& name, const core::IpAddress& group);
@@ -223,9 +255,28 @@ public:
 
   // Routes.
   core::Expected<> add_route(const RouteSpec& spec);
-  core::Expected<> delete_route(proto::IpPrefix prefix);
-  [[nodiscard]] std::vector<RouteListing> routes() const;
-  [[nodiscard]] RouteAnswer get_route(const core::IpAddress& dst) const;
+  core::Expected<> delete_route(proto::IpPrefix prefix, const std::string& vrf = {});
+  /// @param vrf  of this one only.
+  [[nodiscard]] std::vector<RouteListing> routes(const std::optional<std::string>& vrf = {}) const;
+  /// @param vrf  that is there (find_vrf()).
+  [[nodiscard]] RouteAnswer get_route(const core::IpAddress& dst, std::uint16_t vrf = 0) const;
+
+  // VRFs: manager_vrf.cc.
+  /// @return Exists (name, id) | Invalid (name, id) | Full.
+  core::Expected<> add_vrf(const VrfSpec& spec);
+  /// @return NotFound | Invalid: what is in it, or that it is the default one.
+  core::Expected<> delete_vrf(const std::string& name);
+  /// Why no VRF can have this name; empty: it can.
+  [[nodiscard]] static std::string bad_vrf_name(const std::string& name);
+  /// The default one first, then by id.
+  [[nodiscard]] std::vector<VrfInfo> vrfs() const;
+  /// @return its id | NotFound. An empty name is the default one's.
+  [[nodiscard]] core::Expected<std::uint16_t> find_vrf(const std::string& name) const;
+  /// Moves an interface with its addresses and neighbours. Static routes that lean on it go.
+  /// @return NotFound | Exists: an address that somebody has there | Full. Nothing changed then.
+  core::Expected<> set_vrf(const std::string& interface, const std::string& vrf);
+  /// @return NotFound | Unsupported: it is a tunnel.
+  core::Expected<> set_urpf(const std::string& interface, core::Interface::Urpf urpf);
 
   // Neighbours.
   core::Expected<> add_neighbor(const NeighborSpec& spec);  ///< permanent
@@ -278,8 +329,15 @@ public:
 
   // What needs no running manager; each request judges by it as well.
   /// Why no interface can have this address; empty: it can.
-  [[nodiscard]] static std::string bad_address(const proto::IpPrefix& address);
+  /// @param loopback  of the driver "loop", which alone may have 127/8 and ::1.
+  [[nodiscard]] static std::string bad_address(const proto::IpPrefix& address,
+                                               bool loopback = false);
   static core::Expected<> check_next_hops(const RouteSpec& spec);
+  /// @return Unsupported: there is no IPv6 in this build.
+  static core::Expected<> check_autoconf(bool on);
+  static core::Expected<> check_rtadv(const RtadvSpec& spec);
+  /// Why no interface can join the group; empty: one can.
+  [[nodiscard]] static std::string bad_group(const core::IpAddress& group);
   static core::Expected<> check_tunnel(const crypto::TunnelSpec& spec);
   /// @param options  all that the driver declares.
   static core::Expected<> check_vlan(const std::vector<pollux_option_value>& options);
@@ -296,12 +354,22 @@ public:
   [[nodiscard]] std::vector<WorkerLoad> worker_load();
   [[nodiscard]] std::vector<UseAgainstLimit> usage() const;
 
-  /// Sends one echo request from the stack; `done` is called from poll() with the reply or, after
-  /// `timeout_ms`, with Timeout. `source` 0: chosen by the route.
-  /// @return Invalid: size beyond what one packet carries | Full: too many outstanding.
-  core::Expected<> ping(const core::IpAddress& dst, const core::IpAddress& source,
-                        std::uint16_t size, std::uint32_t timeout_ms,
-                        std::function<void(const core::Expected<PingReply>&)> done);
+  // Local delivery (proto/listener.hh).
+  /// @param listener  outlives its place in the table: call stop_listening() first.
+  /// @return Exists.
+  core::Expected<> listen_udp(proto::Listener& listener, const proto::UdpEndpoint& at);
+  void listen_raw(proto::Listener& listener, const proto::RawEndpoint& at);
+  /// Takes it out of the table, waits for one grace period, and frees what nobody took.
+  void stop_listening(proto::Listener& listener);
+  /// Whether it is in 127/8 or ::1.
+  [[nodiscard]] static bool is_loopback(const core::IpAddress& address);
+
+  using PingDone = std::function<void(const core::Expected<PingReply>&)>;
+  /// Sends one echo request or UDP datagram from the stack; `done` is called from poll() with what
+  /// came back or, after `timeout_ms`, with Timeout.
+  /// @return Invalid: source, link, size with "don't fragment" | NotFound: no route, interface |
+  /// Full: too many outstanding, no buffers.
+  core::Expected<> ping(const PingSpec& spec, PingDone done);
 
   // Watching packets. What is recorded is given to the sink from poll().
   /// @return as Observers::add_trace() and add_capture().

@@ -4,8 +4,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <tuple>
 
 #include "apps/polluxd/manager_impl.hh"
+#include "core/inet6.hh"
 #include "proto/ip6_scope.hh"
 
 namespace polluxd {
@@ -22,6 +24,13 @@ IpPrefix scoped(const IpPrefix& subnet, core::InterfaceId id) {
   return {proto::scoped(subnet.address, id), subnet.length};
 }
 
+unsigned common_bits(const core::IpAddress& a, const core::IpAddress& b) noexcept {
+  unsigned bits = 0;
+  while (bits < 128 && ((a.bytes()[bits / 8] ^ b.bytes()[bits / 8]) << (bits % 8) & 0x80) == 0)
+    ++bits;
+  return bits;
+}
+
 /// The broadcast address of an address's subnet, where it has one.
 std::optional<IpPrefix> broadcast_of(const IpPrefix& address) {
   if (!address.is_ip4() || address.length > 30) return std::nullopt;
@@ -29,8 +38,12 @@ std::optional<IpPrefix> broadcast_of(const IpPrefix& address) {
 }
 }  // namespace
 
-std::string Manager::bad_address(const IpPrefix& prefix) {
+std::string Manager::bad_address(const IpPrefix& prefix, bool loopback) {
   if (prefix.length == 0) return "has a prefix length of 0";
+  if (is_loopback(prefix.address)) {
+    if (!loopback) return "is loopback: only an interface of the driver \"loop\" can have it";
+    return prefix.is_ip4() && prefix.length < 8 ? "has a prefix length below 8" : "";
+  }
   if (!prefix.is_ip4()) {
     const auto& bytes = prefix.address.bytes();
     if (bytes[0] == 0 || bytes[0] == 0xff) return "is loopback, multicast or reserved";
@@ -63,49 +76,38 @@ core::Expected<> Manager::add_address(const std::string& name, IpPrefix address)
 
 core::Expected<> Manager::Impl::add_address(core::InterfaceId id, IpPrefix address,
                                             const AddressLife& life) {
-  if (const std::string why = bad_address(address); !why.empty())
+  if constexpr (!core::kInet6)
+    if (!address.is_ip4()) return core::no_inet6(proto::to_string(address));
+  if (const std::string why = bad_address(address, is_loopback_interface(id)); !why.empty())
     return Error{Errc::Invalid, fmt::format("{} {}", proto::to_string(address), why)};
+  const auto same_vrf = [&](std::size_t other) {
+    return vrf_of(static_cast<core::InterfaceId>(other)) == vrf_of(id);
+  };
   for (std::size_t other = 0; other < managed.size(); ++other)
     for (const IpPrefix& a : managed[other].addresses)
-      if (a.address == address.address && (other == id || !proto::is_link_local(address.address)))
+      if (a.address == address.address &&
+          (other == id || (!proto::is_link_local(address.address) && same_vrf(other))))
         return Error{Errc::Exists,
                      fmt::format("{} is already an address of {}", proto::to_string(a.address),
                                  name_of(static_cast<core::InterfaceId>(other)))};
   ManagedInterface& i = managed[id];
-  const Interface& face = master.interfaces[id];
-  const bool tunnel = face.kind == Interface::Kind::Tunnel;
-
+  if (is_loopback(address.address)) {  // no route leads there: it is a martian for all others
+    i.addresses.push_back(address);
+    i.connected.push_back(0);
+    i.lives.push_back(life);
+    return core::Done{};
+  }
   proto::NextHopId connected = 0;
-  if (!tunnel && !address.is_host()) {
+  if (!is_tunnel(id) && !address.is_host()) {
     proto::NextHopFields glean = link_fields(id, address.address);
     glean.kind = NextHopKind::Glean;
     const auto nh = next_hops.allocate(glean);
     if (!nh)
-      return Error{Errc::Full,
-                   fmt::format("next-hop table is full: {} entries", next_hops.capacity())};
+      return Error{Errc::Full, fmt::format("next-hop table is full: {} entries (limits.next_hops)",
+                                           next_hops.capacity())};
     connected = *nh;
   }
-  const proto::NextHopId to_subnet =
-      tunnel ? tunnel_list[static_cast<std::size_t>(*find_tunnel(face.name))].next_hop : connected;
-
-  // All or nothing: each step knows how to be taken back.
-  std::vector<std::pair<IpPrefix, RouteOrigin>> made;
-  const auto add = [&](const IpPrefix& p, RouteOrigin origin,
-                       proto::NextHopId nh) -> core::Expected<> {
-    auto added = routes.add(p, origin, {nh, id, std::nullopt});
-    if (added) made.emplace_back(p, origin);
-    return added;
-  };
-  const IpPrefix subnet = scoped(address, id);
-  core::Expected<> done = add(IpPrefix::host(subnet.address), RouteOrigin::Local, i.local);
-  // A second address in the same subnet finds the subnet's route there: that is no error.
-  if (done && !address.is_host() && routes.find(subnet, RouteOrigin::Connected) == nullptr)
-    done = add(subnet, RouteOrigin::Connected, to_subnet);
-  const std::optional<IpPrefix> broadcast = broadcast_of(address);
-  if (done && broadcast && !tunnel && routes.find(*broadcast, RouteOrigin::Connected) == nullptr)
-    done = add(*broadcast, RouteOrigin::Connected, i.broadcast);
-  if (!done) {
-    for (const auto& [p, origin] : made) (void)routes.remove(p, origin);
+  if (auto done = add_address_routes(id, address, connected); !done) {
     if (connected != 0) next_hops.release(connected);
     return done;
   }
@@ -117,6 +119,36 @@ core::Expected<> Manager::Impl::add_address(core::InterfaceId id, IpPrefix addre
     return joined;
   }
   detect(id, i.addresses.size() - 1);
+  return core::Done{};
+}
+
+/// The routes that an address makes in the VRF of its interface, all or none.
+/// @param connected  leads to its subnet; 0: it has none of its own.
+core::Expected<> Manager::Impl::add_address_routes(core::InterfaceId id, const IpPrefix& address,
+                                                   proto::NextHopId connected) {
+  if (is_loopback(address.address)) return core::Done{};
+  const ManagedInterface& i = managed[id];
+  const bool tunnel = is_tunnel(id);
+  const proto::NextHopId to_subnet =
+      tunnel ? tunnel_list[*find_tunnel(name_of(id))].next_hop : connected;
+  proto::RouteTable& table = routes_of(id);
+  std::vector<std::pair<IpPrefix, RouteOrigin>> made;
+  const auto add = [&](const IpPrefix& p, RouteOrigin origin,
+                       proto::NextHopId nh) -> core::Expected<> {
+    auto added = table.add(p, origin, {nh, id, std::nullopt});
+    if (added) made.emplace_back(p, origin);
+    return added;
+  };
+  const IpPrefix subnet = scoped(address, id);
+  core::Expected<> done = add(IpPrefix::host(subnet.address), RouteOrigin::Local, i.local);
+  // A second address in the same subnet finds the subnet's route there: that is no error.
+  if (done && !address.is_host() && table.find(subnet, RouteOrigin::Connected) == nullptr)
+    done = add(subnet, RouteOrigin::Connected, to_subnet);
+  const std::optional<IpPrefix> broadcast = broadcast_of(address);
+  if (done && broadcast && !tunnel && table.find(*broadcast, RouteOrigin::Connected) == nullptr)
+    done = add(*broadcast, RouteOrigin::Connected, i.broadcast);
+  if (!done)
+    for (const auto& [p, origin] : made) (void)table.remove(p, origin);
   return done;
 }
 
@@ -149,43 +181,44 @@ void Manager::Impl::remove_address(core::InterfaceId id, std::size_t index) {
   });
   leave_interface(id);
   remove_stranded_routes(id, /*all=*/false);
-  neighbors.remove_unless(id,
-                          [&](const core::IpAddress& a) { return subnet_of(id, a).has_value(); });
+  neighbors.remove_unless(id, [&](const core::IpAddress& a) { return on_link(id, a); });
 
   const IpPrefix subnet = scoped(address, id);
-  (void)routes.remove(IpPrefix::host(subnet.address), RouteOrigin::Local);
-  const proto::Route* route = routes.find(subnet, RouteOrigin::Connected);
+  (void)routes_of(id).remove(IpPrefix::host(subnet.address), RouteOrigin::Local);
+  const proto::Route* route = routes_of(id).find(subnet, RouteOrigin::Connected);
   if (!address.is_host() && route != nullptr && route->interface == id &&
       (connected == 0 || route->next_hop == connected))
-    pass_on(subnet.network(), id, [&](core::InterfaceId other, std::size_t n) -> proto::NextHopId {
-      if (scoped(managed[other].addresses[n], other).network() != subnet.network()) return 0;
-      return is_tunnel(other) ? tunnel_list[*find_tunnel(name_of(other))].next_hop
-                              : managed[other].connected[n];
-    });
+    pass_on(vrf_of(id), subnet.network(), id);
   const std::optional<IpPrefix> broadcast = broadcast_of(address);
-  route = broadcast ? routes.find(*broadcast, RouteOrigin::Connected) : nullptr;
-  if (route != nullptr && route->interface == id)
-    pass_on(*broadcast, id, [&](core::InterfaceId other, std::size_t n) -> proto::NextHopId {
-      const bool same = broadcast_of(managed[other].addresses[n]) == broadcast;
-      return same && !is_tunnel(other) ? managed[other].broadcast : proto::NextHopId{0};
-    });
+  route = broadcast ? routes_of(id).find(*broadcast, RouteOrigin::Connected) : nullptr;
+  if (route != nullptr && route->interface == id) pass_on(vrf_of(id), *broadcast, id);
   if (connected != 0) next_hops.release(connected);
   (void)update_memberships(id);  // what is left needs no room
 }
 
-/// Takes a route of a subnet away from `from`. Another address that makes the same one gets it, on
-/// that interface or else on any: `next_hop_of(interface, index of the address)` is not 0 for it.
-void Manager::Impl::pass_on(
-    IpPrefix prefix, core::InterfaceId from,
-    const std::function<proto::NextHopId(core::InterfaceId, std::size_t)>& next_hop_of) {
-  (void)routes.remove(prefix, RouteOrigin::Connected);
-  std::vector<core::InterfaceId> order{from};
+/// The next hop of the connected route to `prefix`, as the tables know it, that an address of an
+/// interface makes; 0: it makes none.
+proto::NextHopId Manager::Impl::connected_by(core::InterfaceId id, std::size_t index,
+                                             const IpPrefix& prefix) const {
+  const IpPrefix& a = managed[id].addresses[index];
+  if (!a.is_host() && scoped(a, id).network() == prefix)
+    return is_tunnel(id) ? tunnel_list[*find_tunnel(name_of(id))].next_hop
+                         : managed[id].connected[index];
+  return broadcast_of(a) == prefix && !is_tunnel(id) ? managed[id].broadcast : proto::NextHopId{0};
+}
+
+/// Takes a connected route away from `from`. Another address in the VRF that makes the same one
+/// gets it, on that interface where it stays in the VRF, or else on any.
+void Manager::Impl::pass_on(std::uint16_t vrf, IpPrefix prefix, core::InterfaceId from) {
+  (void)routes_in(vrf).remove(prefix, RouteOrigin::Connected);
+  std::vector<core::InterfaceId> order;
+  if (vrf_of(from) == vrf) order.push_back(from);
   for (const Interface& i : master.interfaces)
-    if (i.kind != Interface::Kind::None && i.id != from) order.push_back(i.id);
+    if (i.kind != Interface::Kind::None && i.vrf == vrf && i.id != from) order.push_back(i.id);
   for (const core::InterfaceId id : order)
     for (std::size_t n = 0; n < managed[id].addresses.size(); ++n)
-      if (const proto::NextHopId nh = next_hop_of(id, n)) {
-        (void)routes.add(prefix, RouteOrigin::Connected, {nh, id, std::nullopt});
+      if (const proto::NextHopId nh = connected_by(id, n, prefix)) {
+        (void)routes_in(vrf).add(prefix, RouteOrigin::Connected, {nh, id, std::nullopt});
         return;
       }
 }
@@ -200,8 +233,69 @@ void Manager::Impl::link_changed(core::InterfaceId id) {
     if (i.lives[n].usable()) glean.source = i.addresses[n].address;
     next_hops.set(i.connected[n], glean);
   }
+  link_changed_inet6(id);
+  if (i.broadcast != 0) next_hops.set(i.broadcast, broadcast_fields(id));
   neighbors.refresh_link(id);
   refresh_tunnels();
+}
+
+/// The interface has come up, or its link has: it may be another link, where others have our
+/// addresses (RFC 4862 section 5.4, RFC 5227 section 2.1).
+void Manager::Impl::link_is_up(core::InterfaceId id) {
+  for (std::size_t n = 0; n < managed[id].addresses.size(); ++n) detect(id, n);
+  update_inet6(id);
+  memberships.link_up(id, now_us);
+  link_is_up_inet6(id);
+  publish();
+  link_changed(id);
+}
+
+/// Workers see IPv4 addresses once they are usable, IPv6's while they are tentative as well.
+void Manager::Impl::publish_addresses() {
+  for (core::InterfaceId id = 0; id < managed.size(); ++id) {
+    const ManagedInterface& i = managed[id];
+    master.ip4.addresses[id].clear();
+    master.ip4.tentative[id].clear();
+    master.ip6.addresses[id].clear();
+    master.ip6.router[id] = is_router(id);
+    master.ip6.hop_limits[id] = i.inet6_hop_limit;
+    master.ip6.vrfs[id] = vrf_of(id);
+    for (std::size_t n = 0; n < i.addresses.size(); ++n) {
+      const bool usable = i.lives[n].usable();
+      if (i.lives[n].state == AddressState::Duplicated) continue;
+      if (!i.addresses[n].is_ip4())
+        master.ip6.addresses[id].push_back({i.addresses[n], !usable});
+      else if (usable)
+        master.ip4.addresses[id].push_back(i.addresses[n].ip4());
+      else
+        master.ip4.tentative[id].push_back(i.addresses[n].ip4().address);
+    }
+  }
+}
+
+/// The address that packets to `dst` by that interface come from (RFC 6724 section 5, as far as
+/// addresses of one interface differ): of the same scope, preferred, of the same subnet, nearest.
+/// @return "::" where none can be used.
+core::IpAddress Manager::Impl::choose_source(core::InterfaceId id,
+                                             const core::IpAddress& dst) const {
+  const ManagedInterface& i = managed[id];
+  const core::IpAddress to = proto::unscoped(dst);
+  std::optional<std::size_t> best;
+  const auto rank = [&](std::size_t n) {
+    const IpPrefix& a = i.addresses[n];
+    const bool same_scope = proto::is_link_scoped(a.address) == proto::is_link_scoped(to);
+    return std::tuple{same_scope, i.lives[n].state == AddressState::Preferred, a.contains(to),
+                      a.is_ip4() ? 0 : common_bits(a.address, to)};
+  };
+  for (std::size_t n = 0; n < i.addresses.size(); ++n)
+    if (i.addresses[n].is_ip4() == to.is_ip4() && i.lives[n].usable())
+      if (!best || rank(n) > rank(*best)) best = n;
+  return best ? i.addresses[*best].address : core::IpAddress{};
+}
+
+/// Whether hosts with that address are on the link (RFC 4861 section 2.1).
+bool Manager::Impl::on_link(core::InterfaceId id, const core::IpAddress& address) const {
+  return subnet_of(id, address) || on_link_by_prefix(id, address);
 }
 
 proto::NextHopFields Manager::Impl::link_fields(core::InterfaceId id,
@@ -209,7 +303,10 @@ proto::NextHopFields Manager::Impl::link_fields(core::InterfaceId id,
   const Interface& i = master.interfaces[id];
   return {.kind = NextHopKind::NoRoute,
           .interface = id,
-          .mtu = i.mtu,
+          .mtu = address.is_ip4() || managed[id].inet6_mtu == 0
+                     ? i.mtu
+                     : std::min(i.mtu, managed[id].inet6_mtu),
+          .tunnel = i.vrf,  // for Glean
           .ether_type = address.is_ip4() ? proto::kEtherTypeIp4 : proto::kEtherTypeIp6,
           .gateway = address,
           .source = choose_source(id, address),
@@ -218,8 +315,8 @@ proto::NextHopFields Manager::Impl::link_fields(core::InterfaceId id,
           .encapsulation = i.encapsulation};
 }
 
-bool Manager::Impl::is_ours(const core::IpAddress& address) const {
-  return routes.find(IpPrefix::host(address), RouteOrigin::Local) != nullptr;
+bool Manager::Impl::is_ours(const core::IpAddress& address, std::uint16_t vrf) const {
+  return routes_in(vrf).find(IpPrefix::host(address), RouteOrigin::Local) != nullptr;
 }
 
 std::optional<IpPrefix> Manager::Impl::subnet_of(core::InterfaceId id,

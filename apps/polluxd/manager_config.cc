@@ -37,7 +37,8 @@ RouteSpec spec_of(const RouteListing& r, const std::string& interface, bool tunn
                  .gateway = tunnel ? std::nullopt : r.gateway,
                  .interface = interface,
                  .next_hops = {},
-                 .recursive = r.recursive};
+                 .recursive = r.recursive,
+                 .vrf = r.vrf};
   for (const NextHopInfo& n : r.next_hops) spec.next_hops.push_back(n.hop);
   if (spec.next_hops.size() == 1) {
     spec.gateway = spec.next_hops.front().gateway;
@@ -56,6 +57,7 @@ std::vector<InterfaceSpec> Manager::Impl::interface_specs() const {
     if (spec.driver.find('/') == std::string::npos) spec.driver = managed[i.id].driver;
     spec.name = i.name;
     spec.addresses = asked_addresses(i.id);
+    spec.groups.assign(managed[i.id].asked_groups.begin(), managed[i.id].asked_groups.end());
     all.push_back(std::move(spec));
   }
   std::ranges::sort(all, {}, &InterfaceSpec::name);
@@ -71,6 +73,7 @@ std::vector<TunnelConfig> Manager::Impl::tunnel_configs() const {
     if (managed[id].spec.mtu != 0) config.mtu = managed[id].spec.mtu;  // set since
     config.addresses = asked_addresses(id);
     config.up = master.interfaces[id].up;
+    if (vrf_of(id) != 0) config.overlay_vrf = vrf_name(vrf_of(id));
     all.push_back(std::move(config));
   }
   std::ranges::sort(all, {}, &TunnelConfig::name);
@@ -108,6 +111,8 @@ Config Manager::configuration() const {
   const Impl& m = *impl_;
   Config config;
   config.limits = m.limits;
+  for (const VrfInfo& v : vrfs())
+    if (v.spec.id != 0) config.vrfs.push_back(v.spec);
   config.interfaces = m.interface_specs();
   config.tunnels = m.tunnel_configs();
   config.sas = m.sa_configs();

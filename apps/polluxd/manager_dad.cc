@@ -27,6 +27,7 @@ std::optional<std::size_t> Manager::Impl::index_of(core::InterfaceId id,
 /// Looks for others that have the address, or lets it be used at once where that is switched off.
 void Manager::Impl::detect(core::InterfaceId id, std::size_t index) {
   const IpPrefix address = managed[id].addresses[index];
+  if (is_loopback(address.address)) return;  // no other host can have it
   const std::int64_t probes =
       sysctl.value(address.is_ip4() ? "net.inet.ip.dad_count" : "net.inet6.ip6.dad_count");
   if (probes == 0 || !has_neighbors(id)) return address_unique(id, address.address);
@@ -44,10 +45,10 @@ void Manager::Impl::set_address_state(core::InterfaceId id, std::size_t index, A
   AddressLife& life = managed[id].lives[index];
   life.state = state;
   const IpPrefix host = IpPrefix::host(proto::scoped(managed[id].addresses[index].address, id));
-  (void)routes.remove(host, RouteOrigin::Local);
+  (void)routes_of(id).remove(host, RouteOrigin::Local);
   if (state == AddressState::Duplicated) return;
-  (void)routes.add(host, RouteOrigin::Local,
-                   {life.usable() ? managed[id].local : martian, id, std::nullopt});
+  (void)routes_of(id).add(host, RouteOrigin::Local,
+                          {life.usable() ? managed[id].local : martian, id, std::nullopt});
 }
 
 void Manager::Impl::address_unique(core::InterfaceId id, const core::IpAddress& address) {
@@ -57,7 +58,7 @@ void Manager::Impl::address_unique(core::InterfaceId id, const core::IpAddress& 
   set_address_state(id, *index, old ? AddressState::Deprecated : AddressState::Preferred);
   if (!has_neighbors(id)) return;
   announce(id, address);
-  addresses_changed = true;
+  changed_links.insert(id);
 }
 
 /// Another host has one of our addresses, or is about to take it.
@@ -71,7 +72,7 @@ void Manager::Impl::address_conflict(const core::Event& e) {
                                        proto::to_string(address), proto::to_string(e.mac));
   if (detection.conflict(id, address)) {
     set_address_state(id, *index, AddressState::Duplicated);
-    addresses_changed = true;
+    changed_links.insert(id);
     core::log::warning("{}: duplicated, not used", text);
     tell(ManagerEvent::Kind::AddressDuplicated, name_of(id),
          proto::to_string(managed[id].addresses[*index]));
@@ -100,17 +101,19 @@ void Manager::Impl::describe_addresses(core::InterfaceId id, InterfaceInfo& info
                                   left_s(life.preferred_until_us), left_s(life.valid_until_us)});
   }
   info.groups.assign(i.groups.begin(), i.groups.end());
+  info.autoconf = i.spec.autoconf;
+  info.rtadv = i.spec.rtadv.enabled;
 }
 
 /// What time brings: detection goes on, and what it found is published.
 void Manager::Impl::run_addresses() {
   detection.poll(now_us);
   memberships.poll(now_us);
-  if (!std::exchange(addresses_changed, false)) return;
-  for (core::InterfaceId id = 0; id < managed.size(); ++id)
-    if (has_neighbors(id)) (void)update_memberships(id);
+  run_inet6();
+  if (changed_links.empty()) return;
+  const auto changed = std::exchange(changed_links, {});
+  for (const core::InterfaceId id : changed) (void)update_memberships(id);
   publish();
-  for (core::InterfaceId id = 0; id < managed.size(); ++id)
-    if (has_neighbors(id)) link_changed(id);
+  for (const core::InterfaceId id : changed) link_changed(id);
 }
 }  // namespace polluxd

@@ -21,7 +21,7 @@ using Member = proto::NextHopGroups::Member;
 /// What a next hop of a group leads to now: a link and who is asked for there. @return none where
 /// it leads nowhere.
 std::optional<Manager::Impl::Way> Manager::Impl::find_way(const RouteNextHop& hop,
-                                                          bool recursive) const {
+                                                          std::uint16_t vrf, bool recursive) const {
   core::InterfaceId id = core::kNoInterface;
   if (!hop.interface.empty()) {
     const auto found = find(hop.interface);
@@ -33,14 +33,14 @@ std::optional<Manager::Impl::Way> Manager::Impl::find_way(const RouteNextHop& ho
   if (proto::is_link_local(*hop.gateway)) {
     if (id == core::kNoInterface) return std::nullopt;
     const core::IpAddress gateway = proto::scoped(*hop.gateway, id);
-    const bool reachable = !is_ours(gateway) && subnet_of(id, gateway);
+    const bool reachable = !is_ours(gateway, vrf_of(id)) && subnet_of(id, gateway);
     return reachable ? std::optional{Way{id, gateway, 0}} : std::nullopt;
   }
-  if (is_ours(*hop.gateway)) return std::nullopt;
-  if (id == core::kNoInterface) id = link_to(*hop.gateway);
+  if (is_ours(*hop.gateway, id == core::kNoInterface ? vrf : vrf_of(id))) return std::nullopt;
+  if (id == core::kNoInterface) id = link_to(*hop.gateway, vrf);
   if (id != core::kNoInterface && subnet_of(id, *hop.gateway)) return Way{id, hop.gateway, 0};
   if (!recursive) return std::nullopt;
-  const auto match = routes.lookup(*hop.gateway);
+  const auto match = routes_in(vrf).lookup(*hop.gateway);
   if (!match || match->origin != RouteOrigin::Static) return std::nullopt;
   if (groups_by_hop.contains(match->route.next_hop))
     return Way{core::kNoInterface, std::nullopt, match->route.next_hop};
@@ -49,12 +49,19 @@ std::optional<Manager::Impl::Way> Manager::Impl::find_way(const RouteNextHop& ho
   return std::nullopt;  // blackholes and the like: nothing is lost by saying so
 }
 
-/// The link that has `address` on one of its subnets.
-core::InterfaceId Manager::Impl::link_to(const core::IpAddress& address) const {
-  for (const core::Interface& i : master.interfaces)
-    if (i.kind != core::Interface::Kind::None && has_neighbors(i.id) && subnet_of(i.id, address))
-      return i.id;
-  return core::kNoInterface;
+/// The link of a VRF that has `address` on one of its subnets, on the smallest one of all.
+core::InterfaceId Manager::Impl::link_to(const core::IpAddress& address, std::uint16_t vrf) const {
+  core::InterfaceId best = core::kNoInterface;
+  int length = -1;
+  for (const core::Interface& i : master.interfaces) {
+    if (i.vrf != vrf || i.kind == core::Interface::Kind::None || !has_neighbors(i.id)) continue;
+    for (const proto::IpPrefix& subnet : managed[i.id].addresses)
+      if (subnet.contains(address) && subnet.length > length) {
+        best = i.id;
+        length = subnet.length;
+      }
+  }
+  return best;
 }
 
 /// Takes the way: a neighbour that it needs stays as long as the member does.
@@ -97,40 +104,45 @@ void Manager::Impl::collect_members(const RouteGroup& group, unsigned depth,
       else
         same->weight += m.hop.weight;
     } else if (const auto at = groups_by_hop.find(m.way->through); at != groups_by_hop.end()) {
-      collect_members(*at->second, depth + 1, out);
+      collect_members(at->second->second, depth + 1, out);
     }
   }
 }
 
 /// Works every group out anew. Cheap when nothing has changed.
 void Manager::Impl::refresh_groups() {
-  for (auto& [spec, group] : route_groups)
-    for (GroupMember& m : group.members) {
-      const auto way = find_way(m.hop, spec.second);
-      if (way == m.way) continue;
-      leave_way(m);
-      if (!way) continue;
-      if (const auto id = use_way(*way)) {
-        m.way = way;
-        m.id = *id;
-      }
+  for (auto& [key, group] : route_groups) find_ways(key, group);
+  for (auto& [key, group] : route_groups) assign_members(group);
+}
+
+void Manager::Impl::find_ways(const GroupKey& key, RouteGroup& group) {
+  for (GroupMember& m : group.members) {
+    const auto way = find_way(m.hop, key.vrf, key.recursive);
+    if (way == m.way) continue;
+    leave_way(m);
+    if (!way) continue;
+    if (const auto id = use_way(*way)) {
+      m.way = way;
+      m.id = *id;
     }
-  for (auto& [spec, group] : route_groups) {
-    std::vector<Member> members;
-    collect_members(group, 0, members);
-    if (members == group.assigned) continue;
-    groups.assign(group.group, members);
-    group.assigned = std::move(members);
   }
+}
+
+void Manager::Impl::assign_members(RouteGroup& group) {
+  std::vector<Member> members;
+  collect_members(group, 0, members);
+  if (members == group.assigned) return;
+  groups.assign(group.group, members);
+  group.assigned = std::move(members);
 }
 
 /// Something that groups lean on may have changed.
 void Manager::Impl::follow_changes() {
   if (route_groups.empty()) return;
-  const std::uint64_t seen = next_hops.generation() + routes.version() + link_version;
+  const std::uint64_t seen = next_hops.generation() + route_version() + link_version;
   if (seen == groups_seen) return;
   refresh_groups();
-  groups_seen = next_hops.generation() + routes.version() + link_version;
+  groups_seen = next_hops.generation() + route_version() + link_version;
 }
 
 /// Members that lean on an interface let it go, before it goes itself.
@@ -153,10 +165,11 @@ void Manager::Impl::leave_interface(core::InterfaceId id) {
 }
 
 /// The next hop of a group with these members, made when nobody had it yet.
-core::Expected<proto::NextHopId> Manager::Impl::use_group(const RouteSpec& spec) {
+core::Expected<proto::NextHopId> Manager::Impl::use_group(std::uint16_t vrf,
+                                                          const RouteSpec& spec) {
   std::vector<RouteNextHop> hops = spec.next_hops;
   if (hops.empty()) hops.push_back({spec.gateway, spec.interface, 1});
-  const std::pair key{hops, spec.recursive};
+  const GroupKey key{hops, spec.recursive, vrf};
   if (const auto at = route_groups.find(key); at != route_groups.end()) {
     ++at->second.users;
     return at->second.next_hop;
@@ -164,32 +177,41 @@ core::Expected<proto::NextHopId> Manager::Impl::use_group(const RouteSpec& spec)
   const auto index = groups.allocate();
   if (!index)
     return Error{Errc::Full,
-                 fmt::format("table of next-hop groups is full: {} groups", groups.capacity())};
+                 fmt::format("table of next-hop groups is full: {} groups (limits.next_hop_groups)",
+                             groups.capacity())};
   const auto hop = next_hops.allocate({.kind = NextHopKind::Group, .group = *index});
   if (!hop) {
     groups.release(*index);
-    return Error{Errc::Full,
-                 fmt::format("next-hop table is full: {} entries", next_hops.capacity())};
+    return Error{Errc::Full, fmt::format("next-hop table is full: {} entries (limits.next_hops)",
+                                         next_hops.capacity())};
   }
-  RouteGroup& group = route_groups[key];
+  const auto at = route_groups.try_emplace(key).first;
+  RouteGroup& group = at->second;
   group.group = *index;
   group.next_hop = *hop;
   group.users = 1;
   for (const RouteNextHop& h : hops) group.members.push_back({h, std::nullopt, 0});
-  groups_by_hop[*hop] = &group;
-  refresh_groups();
+  groups_by_hop[*hop] = at;
+  find_ways(key, group);  // others follow when the route is there: see follow_changes()
+  assign_members(group);
   return *hop;
 }
 
 void Manager::Impl::let_go_group(proto::NextHopId next_hop) {
-  const auto at = std::ranges::find_if(
-      route_groups, [&](const auto& g) { return g.second.next_hop == next_hop; });
-  if (at == route_groups.end() || --at->second.users != 0) return;
+  const auto known = groups_by_hop.find(next_hop);
+  if (known == groups_by_hop.end()) return;
+  const RouteGroups::iterator at = known->second;
+  if (--at->second.users != 0) return;
   for (GroupMember& m : at->second.members) leave_way(m);
   const std::uint16_t index = at->second.group;
-  groups_by_hop.erase(next_hop);
+  groups_by_hop.erase(known);
   route_groups.erase(at);
-  refresh_groups();
+  const bool led_others = std::ranges::any_of(route_groups, [&](const auto& g) {
+    return std::ranges::any_of(g.second.members, [&](const GroupMember& m) {
+      return m.way && m.way->through == next_hop;
+    });
+  });
+  if (led_others) refresh_groups();
   next_hops.release(next_hop);
   groups.release(index);
 }
@@ -220,14 +242,15 @@ std::vector<NextHopInfo> Manager::Impl::members_of(proto::NextHopId next_hop) co
   std::vector<NextHopInfo> all;
   const auto at = groups_by_hop.find(next_hop);
   if (at == groups_by_hop.end()) return all;
-  for (const GroupMember& m : at->second->members)
+  const RouteGroup& group = at->second->second;
+  for (const GroupMember& m : group.members)
     all.push_back({.hop = m.hop,
                    .interface = m.way && m.way->through == 0 ? name_of(m.way->interface) : "",
                    .via = m.way && m.way->gateway ? std::optional{proto::unscoped(*m.way->gateway)}
                                                   : std::nullopt,
                    .alive = is_alive(m),
                    .share = m.way && m.way->through == 0
-                                ? static_cast<double>(groups.buckets_of(at->second->group, m.id)) /
+                                ? static_cast<double>(groups.buckets_of(group.group, m.id)) /
                                       proto::NextHopGroups::kBuckets
                                 : 0});
   return all;

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // IPv6 on an interface: when it speaks it, its link-local address, Neighbour Discovery's messages.
-#include <algorithm>
-#include <tuple>
+#include "apps/polluxd/manager_inet6.hh"
 
-#include "apps/polluxd/manager_impl.hh"
+#include <algorithm>
+#include <stdexcept>
+
 #include "core/log.hh"
 #include "core/mbuf.hh"
 #include "proto/ip6_scope.hh"
@@ -19,16 +20,24 @@ namespace nd = proto::nd;
 
 /// Values of net.inet6.ip6.auto_linklocal.
 constexpr std::int64_t kNeverLinkLocal = 0, kAlwaysLinkLocal = 2;
-
-unsigned common_bits(const IpAddress& a, const IpAddress& b) noexcept {
-  unsigned bits = 0;
-  while (bits < 128 && ((a.bytes()[bits / 8] ^ b.bytes()[bits / 8]) << (bits % 8) & 0x80) == 0)
-    ++bits;
-  return bits;
-}
+constexpr std::int64_t kSecond_us = 1'000'000;
 }  // namespace
 
 void add_inet6_sysctls(core::Sysctl& s) {
+  s.add({"net.inet6.ip6.forwarding", "forward IPv6 packets between interfaces (0 or 1)", 0, 1, 0});
+  s.add({"net.inet6.ip6.hlim",
+         "hop limit of packets of our own, where no router of the link says another", 1, 255, 64});
+  s.add({"net.inet6.ip6.hdrnestlimit", "extension headers that are read of a packet for us", 0, 50,
+         8});
+  s.add({"net.inet6.icmp6.errppslimit", "ICMPv6 errors a second and worker; 0 sends none", 0,
+         1'000'000, 100});
+  s.add({"net.inet6.udp6.do_loopback_cksum",
+         "verify the UDP checksums of what we say to ourselves over IPv6 (0 or 1)", 0, 1, 0});
+  const proto::ReassemblyLimits l;
+  s.add({"net.inet6.ip6.maxfragpackets", "datagrams in fragments that a worker keeps; 0: none", 0,
+         proto::Reassembler::kMaxDatagrams, l.ip6_datagrams});
+  s.add({"net.inet6.ip6.ip6fragttl", "seconds that an IPv6 datagram waits for fragments", 1, 255,
+         std::int64_t{l.ip6_ttl_us} / kSecond_us});
   s.add({"net.inet6.ip6.auto_linklocal",
          "link-local addresses made of the MAC; 0: none, 1: where an interface speaks IPv6, 2: on "
          "every interface",
@@ -37,10 +46,13 @@ void add_inet6_sysctls(core::Sysctl& s) {
          "solicitations before an IPv6 address is used (duplicate address detection); 0: used at "
          "once",
          0, 10, 1});
-  s.add({"net.inet.ip.dad_count",
-         "ARP probes before an IPv4 address is used (RFC 5227), which takes 3 seconds and more; 0: "
-         "used at once, announced and defended all the same",
-         0, 10, 0});
+  s.add({"net.inet6.ip6.accept_rtadv",
+         "addresses and routes as routers say, on every interface, unless forwarding (0 or 1)", 0,
+         1, 0});
+  s.add({"net.inet6.ip6.redirect", "tell neighbours of better first hops (0 or 1, RFC 4861)", 0, 1,
+         0});
+  s.add({"net.inet6.icmp6.rediraccept", "follow redirects of routers, where we are none (0 or 1)",
+         0, 1, 0});
   const proto::NeighborTable::DiscoveryTimers t;
   s.add({"net.inet6.icmp6.nd6_delay", "seconds for which a stale neighbour is used unasked", 1, 60,
          t.delay_s});
@@ -54,8 +66,49 @@ void add_inet6_sysctls(core::Sysctl& s) {
          3600, t.down_s});
 }
 
-/// What sysctl says of neighbours and of our part on each link, from the next publish() on.
+void Manager::Impl::make_inet6() {
+  auto fib = proto::Fib6::create(env.fib_name.c_str(),
+                                 {limits.routes6, limits.route_groups6, limits.next_hops}, env.rcu);
+  if (!fib) throw std::runtime_error{fib.error().context};
+  auto* made = new Inet6{
+      .fib = *std::move(fib),
+      .discovery =
+          proto::RouterDiscovery{{.solicit = [this](auto id) { return solicit_routers(id); },
+                                  .changed = [this] { inet6->routers_changed = true; }}},
+      .advertiser = proto::RouterAdvertiser{
+          {.send = [this](auto id, bool last) { return send_router_advertisement(id, last); }}}};
+  inet6 = {made, [](Inet6* gone) { delete gone; }};
+  routes.set_fib6(*inet6->fib);
+  master.ip6.fib = inet6->fib.get();
+}
+
+/// What sysctl and routers say, for publish() to show.
 void Manager::Impl::load_inet6() {
+  proto::Ip6Sysctl& ip6 = master.ip6.sysctl;
+  ip6.forwarding = sysctl.value("net.inet6.ip6.forwarding") != 0;
+  ip6.hop_limit = static_cast<std::uint8_t>(sysctl.value("net.inet6.ip6.hlim"));
+  ip6.redirect = sysctl.value("net.inet6.ip6.redirect") != 0;
+  ip6.redirects = sysctl.value("net.inet6.icmp6.rediraccept") != 0;
+  ip6.max_extensions = static_cast<std::uint8_t>(sysctl.value("net.inet6.ip6.hdrnestlimit"));
+  ip6.icmp_errors_per_s = static_cast<std::uint32_t>(sysctl.value("net.inet6.icmp6.errppslimit"));
+  master.ip6.loopback.udp6_checksum = sysctl.value("net.inet6.udp6.do_loopback_cksum") != 0;
+  master.reassembly.ip6_datagrams =
+      static_cast<std::uint16_t>(sysctl.value("net.inet6.ip6.maxfragpackets"));
+  master.reassembly.ip6_ttl_us =
+      static_cast<std::uint32_t>(sysctl.value("net.inet6.ip6.ip6fragttl") * kSecond_us);
+}
+
+std::uint32_t Manager::Impl::count_routes6() const {
+  return inet6->fib->used();
+}
+
+void Manager::Impl::add_usage6(std::vector<UseAgainstLimit>& all) const {
+  all.push_back({"routes6", inet6->fib->used(), limits.routes6});
+  all.push_back({"route_groups6", inet6->fib->groups_used(), limits.route_groups6});
+}
+
+/// What sysctl says of neighbours.
+void Manager::Impl::load_inet6_timers() {
   const auto number = [&](const char* name) {
     return static_cast<std::uint32_t>(sysctl.value(name));
   };
@@ -72,19 +125,24 @@ bool Manager::Impl::speaks_inet6(core::InterfaceId id) const {
   if (!has_neighbors(id)) return false;
   if (sysctl.value("net.inet6.ip6.auto_linklocal") == kAlwaysLinkLocal) return true;
   const ManagedInterface& i = managed[id];
+  if (is_autoconf(id) || i.spec.rtadv.enabled) return true;
   for (std::size_t n = 0; n < i.addresses.size(); ++n)
-    if (!i.addresses[n].is_ip4() && i.lives[n].origin != AddressOrigin::LinkLocal) return true;
+    if (!i.addresses[n].is_ip4() && !is_loopback(i.addresses[n].address) &&
+        i.lives[n].origin != AddressOrigin::LinkLocal)
+      return true;
   return false;
 }
 
-/// RFC 4861 section 6.2.2: IsRouter of the interface.
+/// RFC 4861 section 6.2.2: IsRouter of the interface. One that listens to routers is a host's.
 bool Manager::Impl::is_router(core::InterfaceId id) const {
-  return sysctl.value("net.inet6.ip6.forwarding") != 0 && speaks_inet6(id);
+  return sysctl.value("net.inet6.ip6.forwarding") != 0 && speaks_inet6(id) && !is_autoconf(id);
 }
 
 /// What follows by itself from an interface's addresses, its MAC and sysctl: its link-local
-/// address, and the groups that it listens to. For publish() to show.
+/// address, the groups that it listens to, and its part as a host or a router. For publish() to
+/// show.
 void Manager::Impl::update_inet6(core::InterfaceId id) {
+  update_discovery(id);
   const ManagedInterface& i = managed[id];
   const bool wanted =
       speaks_inet6(id) && sysctl.value("net.inet6.ip6.auto_linklocal") != kNeverLinkLocal;
@@ -103,71 +161,61 @@ void Manager::Impl::update_inet6(core::InterfaceId id) {
       core::log::warning("{}: no link-local address: {}", name_of(id), added.error().context);
   if (auto joined = update_memberships(id); !joined)
     core::log::warning("{}: {}", name_of(id), joined.error().context);
+  update_advertiser(id);
 }
 
-/// The interface has come up, or its link has: it may be another link, where others have our
-/// addresses (RFC 4862 section 5.4, RFC 5227 section 2.1).
-void Manager::Impl::link_is_up(core::InterfaceId id) {
-  for (std::size_t n = 0; n < managed[id].addresses.size(); ++n) detect(id, n);
-  update_inet6(id);
-  memberships.link_up(id, now_us);
-  publish();
-  link_changed(id);
+void Manager::Impl::link_is_up_inet6(core::InterfaceId id) {
+  if (inet6->discovery.running(id)) inet6->discovery.start(id, now_us);
 }
 
-/// Workers see IPv4 addresses once they are usable, IPv6's while they are tentative as well.
-void Manager::Impl::publish_addresses() {
-  for (core::InterfaceId id = 0; id < managed.size(); ++id) {
-    const ManagedInterface& i = managed[id];
-    master.ip4.addresses[id].clear();
-    master.ip4.tentative[id].clear();
-    master.ip6.addresses[id].clear();
-    master.ip6.router[id] = is_router(id);
-    for (std::size_t n = 0; n < i.addresses.size(); ++n) {
-      const bool usable = i.lives[n].usable();
-      if (i.lives[n].state == AddressState::Duplicated) continue;
-      if (!i.addresses[n].is_ip4())
-        master.ip6.addresses[id].push_back({i.addresses[n], !usable});
-      else if (usable)
-        master.ip4.addresses[id].push_back(i.addresses[n].ip4());
-      else
-        master.ip4.tentative[id].push_back(i.addresses[n].ip4().address);
-    }
+/// Before the interface goes.
+void Manager::Impl::leave_inet6(core::InterfaceId id) {
+  stop_advertising(id);
+  leave_routers(id);
+}
+
+/// As link_changed(), for prefixes that are on the link without an address of ours.
+void Manager::Impl::link_changed_inet6(core::InterfaceId id) {
+  for (const Inet6::OnLinkPrefix& p : inet6->on_link_prefixes) {
+    if (p.interface != id) continue;
+    proto::NextHopFields glean = link_fields(id, p.prefix.address);
+    glean.kind = proto::NextHopKind::Glean;
+    next_hops.set(p.next_hop, glean);
   }
 }
 
-/// The address that packets to `dst` by that interface come from (RFC 6724 section 5, as far as
-/// addresses of one interface differ): of the same scope, preferred, of the same subnet, nearest.
-/// @return "::" where none can be used.
-IpAddress Manager::Impl::choose_source(core::InterfaceId id, const IpAddress& dst) const {
-  const ManagedInterface& i = managed[id];
-  const IpAddress to = proto::unscoped(dst);
-  std::optional<std::size_t> best;
-  const auto rank = [&](std::size_t n) {
-    const IpPrefix& a = i.addresses[n];
-    const bool same_scope = proto::is_link_scoped(a.address) == proto::is_link_scoped(to);
-    return std::tuple{same_scope, i.lives[n].state == AddressState::Preferred, a.contains(to),
-                      a.is_ip4() ? 0 : common_bits(a.address, to)};
-  };
-  for (std::size_t n = 0; n < i.addresses.size(); ++n)
-    if (i.addresses[n].is_ip4() == to.is_ip4() && i.lives[n].usable())
-      if (!best || rank(n) > rank(*best)) best = n;
-  return best ? i.addresses[*best].address : IpAddress{};
+bool Manager::Impl::on_link_by_prefix(core::InterfaceId id, const IpAddress& address) const {
+  return std::ranges::any_of(inet6->on_link_prefixes, [&](const Inet6::OnLinkPrefix& p) {
+    return p.interface == id && p.prefix.contains(address);
+  });
+}
+
+/// What time brings to routers, prefixes and what was made of them.
+void Manager::Impl::run_inet6() {
+  inet6->discovery.poll(now_us);
+  inet6->advertiser.poll(now_us);
+  expire_addresses();
+  expire_redirects();
+  watch_routers();
+  if (std::exchange(inet6->routers_changed, false)) follow_routers();
 }
 
 void Manager::Impl::handle_discovery(const core::Event& e) {
-  const bool on_link = subnet_of(e.interface, e.address).has_value();
+  const bool link = on_link(e.interface, e.address);
+  core::Event seen = e;
+  seen.may_create = true;
   switch (e.kind) {
     case core::EventKind::NeighborAdvertised:
-      if (on_link) neighbors.advertised(e, now_us);
+      if (link || neighbors.state(e.interface, e.address)) neighbors.advertised(e, now_us);
       return;
-    case core::EventKind::RouterSolicited: {
-      core::Event seen = e;
-      seen.may_create = true;
-      if (on_link) neighbors.seen(seen, now_us, /*is_router=*/false);
-      return;
-    }
-    case core::EventKind::ListenerQueried: return listener_queried(e);
+    case core::EventKind::RouterSolicited:
+      if (link) neighbors.seen(seen, now_us, /*is_router=*/false);
+      return inet6->advertiser.solicited(e.interface, now_us);
+    case core::EventKind::RouterAdvertised:
+      if (link) neighbors.seen(seen, now_us, /*is_router=*/true);
+      return router_advertised(e);
+    case core::EventKind::PrefixAdvertised: return prefix_advertised(e);
+    case core::EventKind::Redirected: return redirected(e);
     default: return;
   }
 }

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "apps/polluxd/manager_impl.hh"
+#include "apps/polluxd/manager_vrf.hh"
 #include "core/log.hh"
 
 namespace polluxd {
@@ -43,8 +44,8 @@ core::Expected<core::InterfaceId> Manager::Impl::free_slot() const {
     if (master.interfaces[id].kind == Interface::Kind::None)
       return static_cast<core::InterfaceId>(id);
   }
-  return Error{Errc::Full,
-               fmt::format("interface table is full: {} interfaces", limits.interfaces)};
+  return Error{Errc::Full, fmt::format("interface table is full: {} interfaces (limits.interfaces)",
+                                       limits.interfaces)};
 }
 
 core::Expected<std::string> Manager::Impl::choose_name(const std::string& wanted,
@@ -113,9 +114,21 @@ core::Expected<std::string> Manager::attach_interface(const InterfaceSpec& spec,
 core::Expected<std::string> Manager::Impl::finish_interface(core::InterfaceId id,
                                                             const InterfaceSpec& spec) {
   core::Expected<> done = make_base_next_hops(id);
+  if (const auto vrf = find_vrf(spec.vrf); !vrf)
+    done = vrf.error();
+  else if (*vrf != 0 && spec.autoconf)
+    done = no_autoconf_in_vrf(name_of(id));
+  else if (const auto can = check_autoconf(spec.autoconf); !can)
+    done = can;
+  else
+    master.interfaces[id].vrf = *vrf;
+  managed[id].spec.vrf = vrf_of(id) == 0 ? std::string{} : spec.vrf;
+  master.interfaces[id].urpf = spec.urpf;
   for (const IpPrefix& a : spec.addresses)
     if (done) done = add_address(id, a);
   if (done) update_inet6(id);
+  for (const core::IpAddress& group : spec.groups)
+    if (done) done = join(id, group);
   if (!done) {
     const Error& why = done.error();
     remove_interface(id);
@@ -131,14 +144,15 @@ core::Expected<std::string> Manager::Impl::finish_interface(core::InterfaceId id
 
 core::Expected<> Manager::Impl::make_base_next_hops(core::InterfaceId id) {
   const auto local = next_hops.allocate({.kind = NextHopKind::Local, .interface = id});
-  const auto broadcast = next_hops.allocate({.kind = NextHopKind::Broadcast, .interface = id});
+  const auto broadcast = next_hops.allocate(broadcast_fields(id));
   if (local && broadcast) {
     managed[id].local = *local;
     managed[id].broadcast = *broadcast;
     return core::Done{};
   }
   if (local) next_hops.release(*local);
-  return Error{Errc::Full, fmt::format("next-hop table is full: {} entries", next_hops.capacity())};
+  return Error{Errc::Full, fmt::format("next-hop table is full: {} entries (limits.next_hops)",
+                                       next_hops.capacity())};
 }
 
 core::Expected<> Manager::destroy_interface(const std::string& name) {
@@ -165,12 +179,14 @@ void Manager::Impl::destroy(core::InterfaceId id) {
 /// its device, when no worker can be in it any more. A tunnel whose endpoint goes stays, and works
 /// again once some interface has the address.
 void Manager::Impl::remove_interface(core::InterfaceId id) {
+  leave_inet6(id);
   leave_interface(id);
   remove_stranded_routes(id, /*all=*/true);
   while (!managed[id].addresses.empty()) remove_address(id, managed[id].addresses.size() - 1);
   managed[id].asked_groups.clear();
   (void)update_memberships(id);
   memberships.forget(id);
+  changed_links.erase(id);
   neighbors.remove_unless(id, [](const auto&) { return false; });
   std::erase_if(announcements, [&](const Announcement& a) { return a.interface == id; });
   std::erase_if(pins, [&](const Pin& p) { return p.queue.interface == id; });
@@ -201,6 +217,7 @@ core::Expected<> Manager::set_up(const std::string& name, bool up) {
   managed.spec.up = up;
   if (managed.admin_up == up) return core::Done{};
   managed.admin_up = up;
+  if (!up) m.stop_advertising(*id);
   i.up = up && !m.is_absent(*id);
   m.publish();
   core::log::info("{}: {}", name, up ? "up" : "down");
@@ -290,6 +307,8 @@ std::vector<InterfaceInfo> Manager::interfaces() const {
     info.rx_queues = p.rx_queues;
     info.tx_queues = p.tx_queues;
     info.promiscuous = m.promiscuous;
+    info.vrf = impl_->vrf_name(i.vrf);
+    info.urpf = i.urpf;
     info.absent = impl_->is_absent(i.id);
     info.spread = i.spread;
     info.speed_mbps = m.speed_mbps;

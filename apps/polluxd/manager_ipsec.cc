@@ -34,9 +34,9 @@ std::uint32_t Manager::Impl::tunnel_source(std::uint16_t tunnel) const {
   std::uint32_t any = 0;
   for (const proto::IpPrefix& a : managed[id].addresses)
     if (a.is_ip4()) return a.address.ip4();
-  for (const ManagedInterface& i : managed)
-    for (const proto::IpPrefix& a : i.addresses) {
-      if (!a.is_ip4()) continue;
+  for (core::InterfaceId other = 0; other < managed.size(); ++other)
+    for (const proto::IpPrefix& a : managed[other].addresses) {
+      if (!a.is_ip4() || vrf_of(other) != vrf_of(id)) continue;
       for (const crypto::Selector& s : tunnel_list[tunnel].spec.selectors)
         if (s.local.contains(a.address.ip4())) return a.address.ip4();
       if (any == 0) any = a.address.ip4();
@@ -76,13 +76,16 @@ core::Expected<> Manager::create_tunnel(const crypto::TunnelSpec& spec) {
   const auto name = m.choose_name(spec.name, "ipsec");
   if (!name) return name.error();
   if (auto good = check_tunnel(spec); !good) return good;
+  const auto underlay = m.find_vrf(spec.vrf);
+  if (!underlay) return underlay.error();
   const std::uint16_t mtu = mtu_of(spec);
   const auto slot = m.free_slot();
   if (!slot) return slot.error();
   const auto at = std::find_if(m.tunnel_list.begin(), m.tunnel_list.end(),
                                [](const Impl::ManagedTunnel& t) { return !t.used; });
   if (at == m.tunnel_list.end())
-    return Error{Errc::Full, fmt::format("tunnel table is full: {} tunnels", m.limits.tunnels)};
+    return Error{Errc::Full, fmt::format("tunnel table is full: {} tunnels (limits.tunnels)",
+                                         m.limits.tunnels)};
   const auto index = static_cast<std::uint16_t>(at - m.tunnel_list.begin());
   if (auto made = m.make_base_next_hops(*slot); !made) return made;
   const auto nh = m.next_hops.allocate(
@@ -91,8 +94,8 @@ core::Expected<> Manager::create_tunnel(const crypto::TunnelSpec& spec) {
     m.next_hops.release(m.managed[*slot].local);
     m.next_hops.release(m.managed[*slot].broadcast);
     m.managed[*slot] = {};
-    return Error{Errc::Full,
-                 fmt::format("next-hop table is full: {} entries", m.next_hops.capacity())};
+    return Error{Errc::Full, fmt::format("next-hop table is full: {} entries (limits.next_hops)",
+                                         m.next_hops.capacity())};
   }
   m.last_slot = *slot;
   m.managed[*slot].driver = "ipsec";
@@ -105,11 +108,14 @@ core::Expected<> Manager::create_tunnel(const crypto::TunnelSpec& spec) {
   i.name = *name;
   *at = {.used = true, .spec = spec, .next_hop = *nh, .outbound = {}};
   at->spec.name = *name;
+  if (*underlay == 0) at->spec.vrf.clear();
   m.master.ipsec.tunnels[index] = {.interface = *slot,
                                    .outbound = crypto::kNoSa,
                                    .local = spec.local,
                                    .remote = spec.remote,
-                                   .selectors = spec.selectors};
+                                   .selectors = spec.selectors,
+                                   .underlay = *underlay,
+                                   .overlay = 0};
   m.publish();
   m.refresh_tunnels();
   return core::Done{};

@@ -6,13 +6,12 @@
 #include <algorithm>
 
 #include "apps/polluxd/manager_impl.hh"
+#include "core/inet6.hh"
 #include "core/log.hh"
 #include "core/mbuf.hh"
 #include "proto/ip6_scope.hh"
 #include "proto/link_header.hh"
-#include "proto/wire/icmp6.hh"
 #include "proto/wire/igmp.hh"
-#include "proto/wire/mld.hh"
 
 namespace polluxd {
 namespace {
@@ -24,11 +23,7 @@ using proto::GroupRecord;
 using proto::IpPrefix;
 using proto::RouteOrigin;
 namespace igmp = proto::igmp;
-namespace mld = proto::mld;
 namespace nd = proto::nd;
-
-/// Records of one report; more go into the next.
-constexpr std::size_t kMaxRecords = 64;
 
 bool is_group(const IpAddress& a) noexcept {
   return a.is_ip4() ? igmp::is_group(a.ip4()) : proto::is_ip6_multicast(a);
@@ -49,13 +44,10 @@ std::set<IpAddress> Manager::Impl::wanted_groups(core::InterfaceId id) const {
   std::set<IpAddress> wanted = i.asked_groups;
   for (std::size_t n = 0; n < i.addresses.size(); ++n) {
     if (!has_neighbors(id)) break;
-    if (i.addresses[n].is_ip4())
-      wanted.insert(igmp::kAllHosts);
-    else if (i.lives[n].state != AddressState::Duplicated)
-      wanted.insert(nd::solicited_node(i.addresses[n].address));
+    if (is_loopback(i.addresses[n].address)) continue;
+    if (i.addresses[n].is_ip4()) wanted.insert(igmp::kAllHosts);
   }
-  if (speaks_inet6(id)) wanted.insert(nd::kAllNodes);
-  if (is_router(id)) wanted.insert(nd::kAllRouters);
+  add_inet6_groups(id, wanted);
   return wanted;
 }
 
@@ -87,29 +79,26 @@ core::Expected<> Manager::Impl::update_memberships(core::InterfaceId id) {
   return done;
 }
 
-/// IPv6 has a route for each link, IPv4 one for all of them: like the limited broadcast, packets of
-/// the group are taken wherever they come in.
+/// Groups of a link have a route for each, all others one for all interfaces of the VRF: packets of
+/// the group are taken wherever they come in, those of IPv4 as those of the limited broadcast.
 core::Expected<> Manager::Impl::add_group_route(core::InterfaceId id, const IpAddress& group) {
   const IpPrefix host = IpPrefix::host(proto::scoped(group, id));
-  const bool there = routes.find(host, RouteOrigin::Local) != nullptr;
+  const bool there = routes_of(id).find(host, RouteOrigin::Local) != nullptr;
   if (there) return core::Done{};
-  if (group.is_ip4())
-    return routes.add(host, RouteOrigin::Local, {any_broadcast, core::kNoInterface, std::nullopt});
-  return routes.add(host, RouteOrigin::Local, {managed[id].local, id, std::nullopt});
+  if (!proto::is_link_scoped(group))
+    return routes_of(id).add(
+        host, RouteOrigin::Local,
+        {group.is_ip4() ? any_broadcast : local_prefix, core::kNoInterface, std::nullopt});
+  return routes_of(id).add(host, RouteOrigin::Local, {managed[id].local, id, std::nullopt});
 }
 
 void Manager::Impl::remove_group_route(core::InterfaceId id, const IpAddress& group) {
   const IpPrefix host = IpPrefix::host(proto::scoped(group, id));
-  const auto* route = routes.find(host, RouteOrigin::Local);
-  if (route == nullptr) return;
+  if (routes_of(id).find(host, RouteOrigin::Local) == nullptr) return;
   const bool shared = !proto::is_link_scoped(group);
-  core::InterfaceId heir = core::kNoInterface;
   for (core::InterfaceId other = 0; shared && other < managed.size(); ++other)
-    if (other != id && managed[other].groups.contains(group)) heir = other;
-  if (heir != core::kNoInterface && group.is_ip4()) return;
-  (void)routes.remove(host, RouteOrigin::Local);
-  if (heir != core::kNoInterface)
-    (void)routes.add(host, RouteOrigin::Local, {managed[heir].local, heir, std::nullopt});
+    if (other != id && vrf_of(other) == vrf_of(id) && managed[other].groups.contains(group)) return;
+  (void)routes_of(id).remove(host, RouteOrigin::Local);
 }
 
 /// What a device with a filter lets in: the groups of its interface and of those on top of it.
@@ -126,20 +115,27 @@ void Manager::Impl::set_multicast_filter(core::InterfaceId id) {
     core::log::warning("{}: {}", name_of(port_id), set.error().context);
 }
 
+std::string Manager::bad_group(const IpAddress& group) {
+  return is_group(group) ? std::string{}
+                         : fmt::format("{} is no multicast group", proto::to_string(group));
+}
+
 core::Expected<> Manager::join_group(const std::string& name, const IpAddress& group) {
   const auto id = impl_->find(name);
-  if (!id) return id.error();
-  if (!is_group(group))
-    return Error{Errc::Invalid, fmt::format("{} is no multicast group", proto::to_string(group))};
-  if (!impl_->has_neighbors(*id))
+  return id ? impl_->join(*id, group) : id.error();
+}
+
+core::Expected<> Manager::Impl::join(core::InterfaceId id, const IpAddress& group) {
+  if (std::string why = bad_group(group); !why.empty()) return Error{Errc::Invalid, std::move(why)};
+  if (!has_neighbors(id))
     return Error{Errc::Invalid,
-                 fmt::format("{} has no groups: it is no link with other hosts", name)};
-  auto& asked = impl_->managed[*id].asked_groups;
+                 fmt::format("{} has no groups: it is no link with other hosts", name_of(id))};
+  auto& asked = managed[id].asked_groups;
   if (!asked.insert(group).second)
     return Error{Errc::Exists,
-                 fmt::format("{} has joined {} already", name, proto::to_string(group))};
-  auto joined = impl_->update_memberships(*id);
-  if (!joined && !impl_->managed[*id].groups.contains(group)) {
+                 fmt::format("{} has joined {} already", name_of(id), proto::to_string(group))};
+  auto joined = update_memberships(id);
+  if (!joined && !managed[id].groups.contains(group)) {
     asked.erase(group);
     return joined;
   }
@@ -177,11 +173,7 @@ struct OldMessage {
   IpAddress to;
 };
 std::optional<OldMessage> old_message(GroupMembership::Version version, const GroupRecord& r) {
-  using Icmp6 = proto::Icmp6View;
   const bool left = r.type == GroupRecord::Type::ToInclude;
-  if (!r.group.is_ip4())
-    return left ? OldMessage{Icmp6::kMldDone, mld::kAllRouters}
-                : OldMessage{Icmp6::kMldReport, r.group};
   if (version != GroupMembership::Version::Oldest)
     return left ? OldMessage{igmp::kLeave2, IpAddress{igmp::kAllRouters}}
                 : OldMessage{igmp::kReport2, r.group};
@@ -193,47 +185,29 @@ std::optional<OldMessage> old_message(GroupMembership::Version version, const Gr
 /// Memberships have something to say on a link.
 void Manager::Impl::report_groups(core::InterfaceId id, GroupMembership::Version version,
                                   const std::vector<GroupRecord>& records) {
-  const bool ip4 = records.front().group.is_ip4();
+  if (records.front().group.is_ip4())
+    report_igmp(id, version, records);
+  else if constexpr (core::kInet6)
+    report_mld(id, version, records);
+}
+
+void Manager::Impl::report_igmp(core::InterfaceId id, GroupMembership::Version version,
+                                const std::vector<GroupRecord>& records) {
   if (version != GroupMembership::Version::Latest) {
     for (const GroupRecord& r : records)
       if (const auto message = old_message(version, r))
-        ip4 ? send_igmp(id, message->to, igmp::QueryView::kLen,
-                        [&](proto::MutBytes out) { igmp::emit(message->type, r.group.ip4(), out); })
-            : send_mld(id, message->to, mld::kMessageLen1, [&](proto::MutBytes out) {
-                return mld::emit_v1(message->type, r.group, out);
-              });
+        send_igmp(id, message->to, igmp::QueryView::kLen,
+                  [&](proto::MutBytes out) { igmp::emit(message->type, r.group.ip4(), out); });
     return;
   }
-  for (std::size_t first = 0; first < records.size(); first += kMaxRecords) {
-    const std::size_t n = std::min(kMaxRecords, records.size() - first);
-    std::vector<igmp::Record> four;
-    std::vector<mld::Record> six;
-    for (const GroupRecord& r : std::span{records}.subspan(first, n)) {
-      const auto type = static_cast<std::uint8_t>(r.type);
-      if (ip4)
-        four.push_back({type, r.group.ip4()});
-      else
-        six.push_back({mld::Record::Type{type}, r.group});
-    }
-    if (ip4)
-      send_igmp(id, IpAddress{igmp::kAllIgmp3Routers}, igmp::report_length(n),
-                [&](proto::MutBytes out) { igmp::emit(four, out); });
-    else
-      send_mld(id, mld::kAllMld2Routers, mld::report_length(n),
-               [&](proto::MutBytes out) { return mld::emit(six, out); });
+  for (std::size_t first = 0; first < records.size(); first += kMaxGroupRecords) {
+    const std::size_t n = std::min(kMaxGroupRecords, records.size() - first);
+    std::vector<igmp::Record> report;
+    for (const GroupRecord& r : std::span{records}.subspan(first, n))
+      report.push_back({static_cast<std::uint8_t>(r.type), r.group.ip4()});
+    send_igmp(id, IpAddress{igmp::kAllIgmp3Routers}, igmp::report_length(n),
+              [&](proto::MutBytes out) { igmp::emit(report, out); });
   }
-}
-
-/// From our link-local address, or from nobody while there is none yet (RFC 3590).
-void Manager::Impl::send_mld(core::InterfaceId id, const IpAddress& to, std::size_t room,
-                             const std::function<std::size_t(proto::MutBytes)>& emit) {
-  const IpAddress source = choose_source(id, nd::kAllNodes);
-  send_icmp6(id,
-             {.src = proto::is_link_local(source) ? source : IpAddress{},
-              .dst = to,
-              .hop_limit = mld::kHopLimit,
-              .router_alert = true},
-             nd::group_mac(to), room, emit);
 }
 
 void Manager::Impl::send_igmp(core::InterfaceId id, const IpAddress& to, std::size_t length,

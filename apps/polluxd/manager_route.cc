@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "apps/polluxd/manager_impl.hh"
+#include "core/inet6.hh"
 #include "proto/ip6_scope.hh"
 
 namespace polluxd {
@@ -16,7 +17,7 @@ using proto::RouteOrigin;
 }  // namespace
 
 /// Destinations that no router forwards to (RFC 1812 section 5.3.7, RFC 6890) are routes as well.
-void Manager::Impl::add_builtin_routes() {
+void Manager::Impl::make_builtin_next_hops() {
   const auto next_hop = [&](NextHopKind kind) {
     return next_hops.allocate({.kind = kind}).value();
   };
@@ -25,30 +26,38 @@ void Manager::Impl::add_builtin_routes() {
   unreachable = next_hop(NextHopKind::NoRoute);
   local_prefix = next_hop(NextHopKind::Local);
   martian = next_hop(NextHopKind::Martian);
-  const proto::NextHopId multicast = next_hop(NextHopKind::Multicast);
+  any_multicast = next_hop(NextHopKind::Multicast);
   any_broadcast = next_hop(NextHopKind::Broadcast);
-  const std::pair<proto::Ip4Prefix, proto::NextHopId> builtin[] = {
-      {{0x00000000, 8}, martian},    // "this network"
-      {{0x7f000000, 8}, martian},    // loopback
-      {{0xe0000000, 4}, multicast},  // class D
-      {{0xf0000000, 4}, martian},    // class E
-      {{0xffffffff, 32}, any_broadcast},
-  };
-  for (const auto& [prefix, nh] : builtin)
-    (void)routes.add(prefix, RouteOrigin::Builtin, {nh, core::kNoInterface, std::nullopt});
-  // RFC 4291 section 2.4. IPv4-mapped addresses, no prefix here, are ip6_input's.
-  const std::pair<const char*, proto::NextHopId> builtin6[] = {
-      {"::/128", martian},      // unspecified
-      {"::1/128", martian},     // loopback
-      {"fe80::/10", martian},   // link-local of no link
-      {"ff00::/8", multicast},  // groups that nobody has joined
-  };
-  for (const auto& [prefix, nh] : builtin6)
-    (void)routes.add(proto::parse_ip_prefix(prefix).value(), RouteOrigin::Builtin,
-                     {nh, core::kNoInterface, std::nullopt});
 }
 
-core::Expected<proto::Route> Manager::Impl::resolve(const RouteSpec& spec) {
+/// @return Full: some are there, some are not.
+core::Expected<> Manager::Impl::add_builtin_routes(proto::RouteTable& table) const {
+  core::Expected<> done = core::Done{};
+  const auto add = [&](const IpPrefix& prefix, proto::NextHopId nh) {
+    auto added = table.add(prefix, RouteOrigin::Builtin, {nh, core::kNoInterface, std::nullopt});
+    if (!added) done = added;
+  };
+  const std::pair<proto::Ip4Prefix, proto::NextHopId> builtin[] = {
+      {{0x00000000, 8}, martian},        // "this network"
+      {{0x7f000000, 8}, martian},        // loopback
+      {{0xe0000000, 4}, any_multicast},  // class D
+      {{0xf0000000, 4}, martian},        // class E
+      {{0xffffffff, 32}, any_broadcast},
+  };
+  for (const auto& [prefix, nh] : builtin) add(prefix, nh);
+  // RFC 4291 section 2.4. IPv4-mapped addresses, no prefix here, are ip6_input's.
+  const std::pair<const char*, proto::NextHopId> builtin6[] = {
+      {"::/128", martian},          // unspecified
+      {"::1/128", martian},         // loopback
+      {"fe80::/10", martian},       // link-local of no link
+      {"ff00::/8", any_multicast},  // groups that nobody has joined
+  };
+  if constexpr (core::kInet6)
+    for (const auto& [prefix, nh] : builtin6) add(proto::parse_ip_prefix(prefix).value(), nh);
+  return done;
+}
+
+core::Expected<proto::Route> Manager::Impl::resolve(std::uint16_t vrf, const RouteSpec& spec) {
   if (spec.kind == RouteSpec::Kind::Blackhole)
     return proto::Route{blackhole, core::kNoInterface, std::nullopt};
   if (spec.kind == RouteSpec::Kind::Prohibit)
@@ -58,7 +67,7 @@ core::Expected<proto::Route> Manager::Impl::resolve(const RouteSpec& spec) {
   if (spec.kind == RouteSpec::Kind::Local)
     return proto::Route{local_prefix, core::kNoInterface, std::nullopt};
   if (!spec.next_hops.empty() || spec.recursive) {
-    const auto group = use_group(spec);
+    const auto group = use_group(vrf, spec);
     if (!group) return group.error();
     return proto::Route{*group, core::kNoInterface, std::nullopt};
   }
@@ -77,14 +86,14 @@ core::Expected<proto::Route> Manager::Impl::resolve(const RouteSpec& spec) {
     if (id == core::kNoInterface && proto::is_link_local(*spec.gateway))
       return Error{Errc::Invalid, fmt::format("gateway {} is link-local: name its interface",
                                               proto::to_string(*spec.gateway))};
-    if (id == core::kNoInterface) id = link_to(*spec.gateway);
+    if (id == core::kNoInterface) id = link_to(*spec.gateway, vrf);
     const auto subnet = id != core::kNoInterface ? subnet_of(id, *spec.gateway) : std::nullopt;
     if (!subnet)
       return Error{Errc::Invalid,
                    fmt::format("gateway {} is on no subnet of {}", proto::to_string(*spec.gateway),
                                spec.interface.empty() ? "ours" : spec.interface)};
     const core::IpAddress gateway = proto::scoped(*spec.gateway, id);
-    if (is_ours(gateway))
+    if (is_ours(gateway, vrf_of(id)))
       return Error{Errc::Invalid,
                    fmt::format("gateway {} is our own address", proto::to_string(*spec.gateway))};
     const auto nh = neighbors.use(id, gateway);
@@ -111,22 +120,27 @@ core::Expected<> Manager::add_route(const RouteSpec& spec) {
     return Error{Errc::Invalid, fmt::format("{} has bits below its length: did you mean {}?",
                                             proto::to_string(spec.prefix),
                                             proto::to_string(spec.prefix.network()))};
-  if (impl_->routes.find(spec.prefix, RouteOrigin::Static) != nullptr)
+  const auto vrf = impl_->find_vrf(spec.vrf);
+  if (!vrf) return vrf.error();
+  proto::RouteTable& table = impl_->routes_in(*vrf);
+  if (table.find(spec.prefix, RouteOrigin::Static) != nullptr)
     return Error{Errc::Exists, fmt::format("route {} exists", proto::to_string(spec.prefix))};
   if (const auto good = check_next_hops(spec); !good) return good;
   if (spec.gateway && spec.gateway->is_ip4() != spec.prefix.is_ip4())
     return Error{Errc::Invalid,
                  fmt::format("gateway {} is of another family than {}",
                              proto::to_string(*spec.gateway), proto::to_string(spec.prefix))};
-  const auto route = impl_->resolve(spec);
+  const auto route = impl_->resolve(*vrf, spec);
   if (!route) return route.error();
-  auto added = impl_->routes.add(spec.prefix, RouteOrigin::Static, *route);
+  auto added = table.add(spec.prefix, RouteOrigin::Static, *route);
   if (!added) impl_->let_go(*route);
   return added;
 }
 
-core::Expected<> Manager::delete_route(IpPrefix prefix) {
-  const auto gone = impl_->routes.remove(prefix, RouteOrigin::Static);
+core::Expected<> Manager::delete_route(IpPrefix prefix, const std::string& vrf_name) {
+  const auto vrf = impl_->find_vrf(vrf_name);
+  if (!vrf) return vrf.error();
+  const auto gone = impl_->routes_in(*vrf).remove(prefix, RouteOrigin::Static);
   if (!gone) return gone.error();
   impl_->let_go(*gone);
   return core::Done{};
@@ -135,17 +149,28 @@ core::Expected<> Manager::delete_route(IpPrefix prefix) {
 /// Static routes that lean on an interface: all of them, or those whose gateway or source has gone
 /// with an address.
 void Manager::Impl::remove_stranded_routes(core::InterfaceId id, bool all) {
-  for (const auto& match : routes.list()) {
-    if (match.origin != RouteOrigin::Static || match.route.interface != id) continue;
-    const auto& connected = managed[id].connected;
-    const bool stays = match.route.gateway
-                           ? subnet_of(id, *match.route.gateway).has_value()
-                           : master.interfaces[id].kind == Interface::Kind::Tunnel ||
-                                 std::find(connected.begin(), connected.end(),
-                                           match.route.next_hop) != connected.end();
-    if (stays && !all) continue;
-    (void)routes.remove(match.prefix, RouteOrigin::Static);
-    let_go(match.route);
+  struct Stranded {
+    std::uint16_t vrf;
+    IpPrefix prefix;
+    proto::Route route;
+  };
+  std::vector<Stranded> stranded;
+  const auto& connected = managed[id].connected;
+  const auto stays = [&](const proto::Route& route) {
+    if (route.gateway) return subnet_of(id, *route.gateway).has_value();
+    return master.interfaces[id].kind == Interface::Kind::Tunnel ||
+           std::find(connected.begin(), connected.end(), route.next_hop) != connected.end();
+  };
+  for_each_vrf([&](std::uint16_t vrf, const proto::RouteTable& table) {
+    if (table.static_routes(id) == 0) return;  // most interfaces: the table may be long
+    table.for_each([&](const IpPrefix& prefix, RouteOrigin origin, const proto::Route& route) {
+      if (origin == RouteOrigin::Static && route.interface == id && (all || !stays(route)))
+        stranded.push_back({vrf, prefix, route});
+    });
+  });
+  for (const Stranded& s : stranded) {
+    (void)routes_in(s.vrf).remove(s.prefix, RouteOrigin::Static);
+    let_go(s.route);
   }
 }
 
@@ -155,31 +180,35 @@ std::uint64_t Manager::Impl::next_hop_packets(proto::NextHopId id) const {
   return packets;
 }
 
-std::vector<RouteListing> Manager::routes() const {
+std::vector<RouteListing> Manager::routes(const std::optional<std::string>& vrf) const {
   const Impl& m = *impl_;
   std::vector<RouteListing> all;
-  for (const auto& match : m.routes.list()) {
-    const proto::NextHopId nh = match.route.next_hop;
-    const core::IpAddress network = proto::unscoped(match.prefix.address);
-    RouteListing info{{.prefix = {network, match.prefix.length},
-                       .origin = match.origin,
-                       .kind = m.next_hops[nh].kind.load(std::memory_order_acquire),
-                       .interface = match.route.interface,
-                       .gateway = match.route.gateway},
-                      m.members_of(nh),
-                      m.is_recursive(nh)};
-    if (info.gateway) info.gateway = proto::unscoped(*info.gateway);
-    for (const Shard* s : m.env.shards) {
-      info.packets += s->ip.next_hop[nh].packets.read();
-      info.bytes += s->ip.next_hop[nh].bytes.read();
-    }
-    all.push_back(info);
-  }
+  m.for_each_vrf([&](std::uint16_t id, const proto::RouteTable& table) {
+    const std::string name = m.vrf_name(id);
+    if (vrf && name != (vrf->empty() ? kDefaultVrf : *vrf)) return;
+    table.for_each([&](const IpPrefix& prefix, RouteOrigin origin, const proto::Route& route) {
+      const proto::NextHopId nh = route.next_hop;
+      RouteListing info{{.prefix = {proto::unscoped(prefix.address), prefix.length},
+                         .origin = origin,
+                         .kind = m.next_hops[nh].kind.load(std::memory_order_acquire),
+                         .interface = route.interface,
+                         .gateway = route.gateway},
+                        m.members_of(nh),
+                        m.is_recursive(nh),
+                        id == 0 ? std::string{} : name};
+      if (info.gateway) info.gateway = proto::unscoped(*info.gateway);
+      for (const Shard* s : m.env.shards) {
+        info.packets += s->ip.next_hop[nh].packets.read();
+        info.bytes += s->ip.next_hop[nh].bytes.read();
+      }
+      all.push_back(std::move(info));
+    });
+  });
   return all;
 }
 
-RouteAnswer Manager::get_route(const core::IpAddress& dst) const {
-  const auto match = impl_->routes.lookup(dst);
+RouteAnswer Manager::get_route(const core::IpAddress& dst, std::uint16_t vrf) const {
+  const auto match = impl_->routes_in(vrf).lookup(dst);
   if (!match) return {};
   const proto::NextHop& hop = impl_->next_hops[match->route.next_hop];
   return {.prefix = match->prefix,
@@ -199,7 +228,7 @@ core::Expected<> Manager::add_neighbor(const NeighborSpec& spec) {
     return Error{Errc::Invalid,
                  fmt::format("{} is a tunnel: it has no neighbours", spec.interface)};
   const core::IpAddress address = proto::scoped(spec.address, *id);
-  if (impl_->is_ours(address))
+  if (impl_->is_ours(address, impl_->vrf_of(*id)))
     return Error{Errc::Invalid,
                  fmt::format("{} is our own address", proto::to_string(spec.address))};
   return impl_->neighbors.add_permanent(*id, address, spec.mac, impl_->now_us);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Counters, read while the workers count: each is one relaxed load, a sum is of about one moment.
 #include "apps/polluxd/manager_impl.hh"
+#include "core/inet6.hh"
 
 namespace polluxd {
 Totals Manager::totals() const {
@@ -90,15 +91,25 @@ std::vector<UseAgainstLimit> Manager::usage() const {
   std::uint64_t fragments = 0;
   for (const Shard* s : m.env.shards) fragments += s->reassembler.held();
   const auto fragment_limit = std::uint64_t{m.master.reassembly.fragments} * m.env.shards.size();
-  return {{"mbufs", mbufs, most},
-          {"fragments", fragments, fragment_limit},
-          {"interfaces", interfaces, m.limits.interfaces},
-          {"routes", m.fib4->used(), m.limits.routes},
-          {"routes6", m.fib6->used(), m.limits.routes6},
-          {"next_hops", m.next_hops.used(), m.limits.next_hops},
-          {"next_hop_groups", m.groups.used(), m.limits.next_hop_groups},
-          {"neighbors", m.neighbors.used(), m.limits.neighbors},
-          {"tunnels", tunnels, m.limits.tunnels},
-          {"sas", m.sas->used(), m.limits.sas}};
+  std::uint64_t fullest = 0;  // of the VRFs, each of which has that limit
+  for (const auto& v : m.vrfs)
+    if (v != nullptr) fullest = std::max<std::uint64_t>({fullest, v->fib4.used(), v->fib6.used()});
+  std::vector<UseAgainstLimit> all{{"mbufs", mbufs, most},
+                                   {"fragments", fragments, fragment_limit},
+                                   {"interfaces", interfaces, m.limits.interfaces},
+                                   {"routes", m.fib4->used(), m.limits.routes},
+                                   {"route_groups", m.fib4->groups_used(), m.limits.route_groups}};
+  m.add_usage6(all);
+  const UseAgainstLimit rest[] = {
+      {"vrfs", count(m.vrfs, [](const auto& v) { return v != nullptr; }), m.limits.vrfs},
+      {"vrf_routes", fullest, m.limits.vrf_routes},
+      {"vrf_groups", m.fib_blocks.used(), m.limits.vrf_groups},
+      {"next_hops", m.next_hops.used(), m.limits.next_hops},
+      {"next_hop_groups", m.groups.used(), m.limits.next_hop_groups},
+      {"neighbors", m.neighbors.used(), m.limits.neighbors},
+      {"tunnels", tunnels, m.limits.tunnels},
+      {"sas", m.sas->used(), m.limits.sas}};
+  all.insert(all.end(), std::begin(rest), std::end(rest));
+  return all;
 }
 }  // namespace polluxd

@@ -99,7 +99,7 @@ core::Expected<std::string> Manager::Impl::create_vlan(
   m.parent = *parent;
   m.vlan_id = options->id;
   m.vlan_tpid = options->tpid;
-  follow_parent(*parent);
+  follow_parent_of(*slot);
   show_vlan(*slot, true);
   return *name;
 }
@@ -121,28 +121,31 @@ std::vector<core::InterfaceId> Manager::Impl::vlans_on(core::InterfaceId parent)
   return ids;
 }
 
-/// What a VLAN has of its carrier: port, address, tags beneath its own, the largest MTU.
 void Manager::Impl::follow_parent(core::InterfaceId parent) {
-  const Interface& carrier = master.interfaces[parent];
   for (const core::InterfaceId id : vlans_on(parent)) {
-    Interface& i = master.interfaces[id];
-    const bool was = i.port_id != core::kNoInterface;
-    const std::uint16_t asked = managed[id].spec.mtu;
-    const std::uint16_t mtu = asked == 0 ? carrier.mtu : std::min(asked, carrier.mtu);
-    const bool same = i.mac == carrier.mac && i.mtu == mtu;
-    i.port_id = carrier.port_id;
-    i.mac = carrier.mac;
-    i.mtu = mtu;
-    i.encapsulation = carrier.encapsulation;
-    proto::emit_vlan_tag(managed[id].vlan_tpid, managed[id].vlan_id,
-                         proto::MutBytes{i.encapsulation.bytes}.subspan(i.encapsulation.length));
-    i.encapsulation.length =
-        static_cast<std::uint8_t>(i.encapsulation.length + proto::VlanTagView::kLen);
-    if (was && !same) {
-      publish();
-      link_changed(id);
-    }
+    follow_parent_of(id);
     follow_parent(id);
   }
+}
+
+/// What a VLAN has of its carrier: port, address, tags beneath its own, the largest MTU.
+void Manager::Impl::follow_parent_of(core::InterfaceId id) {
+  const Interface& carrier = master.interfaces[managed[id].parent];
+  Interface& i = master.interfaces[id];
+  const bool was = i.port_id != core::kNoInterface;
+  const std::uint16_t asked = managed[id].spec.mtu;
+  const std::uint16_t mtu = asked == 0 ? carrier.mtu : std::min(asked, carrier.mtu);
+  const bool same = i.mac == carrier.mac && i.mtu == mtu;
+  i.port_id = carrier.port_id;
+  i.mac = carrier.mac;
+  i.mtu = mtu;
+  i.encapsulation = carrier.encapsulation;
+  proto::emit_vlan_tag(managed[id].vlan_tpid, managed[id].vlan_id,
+                       proto::MutBytes{i.encapsulation.bytes}.subspan(i.encapsulation.length));
+  i.encapsulation.length =
+      static_cast<std::uint8_t>(i.encapsulation.length + proto::VlanTagView::kLen);
+  if (!was || same) return;
+  publish();
+  link_changed(id);
 }
 }  // namespace polluxd

@@ -109,7 +109,8 @@ void declare(CLI::App& app, Options& o, Raw& raw) {
 }  // namespace
 
 std::variant<Options, Leave> parse_options(int argc, const char* const* argv) {
-  CLI::App app{"pollux network manager", "polluxd"};
+  CLI::App app{core::kInet6 ? "pollux network manager" : "pollux network manager, without IPv6",
+               kProgram};
   Options options;
   Raw raw;
   declare(app, options, raw);
@@ -122,7 +123,7 @@ std::variant<Options, Leave> parse_options(int argc, const char* const* argv) {
     if (app.count("--user") > 0) options.owner = read_owner(raw.owner);
     return options;
   } catch (const CLI::CallForHelp&) { return Leave{0, app.help()}; } catch (const CLI::Error& e) {
-    return Leave{2, fmt::format("polluxd: {}\nTry \"polluxd --help\".\n", e.what())};
+    return Leave{2, fmt::format("{0}: {1}\nTry \"{0} --help\".\n", kProgram, e.what())};
   }
 }
 }  // namespace polluxd

@@ -5,9 +5,12 @@
 #include <array>
 #include <span>
 
+#include "apps/polluxd/pipeline_paths.hh"
+#include "core/inet6.hh"
 #include "core/mbuf.hh"
 #include "core/observation.hh"
 #include "proto/arp_input.hh"
+#include "proto/deliver.hh"
 #include "proto/ether_input.hh"
 #include "proto/ether_output.hh"
 #include "proto/fragment.hh"
@@ -15,11 +18,13 @@
 #include "proto/icmp4_input.hh"
 #include "proto/icmp6_error.hh"
 #include "proto/icmp6_input.hh"
+#include "proto/igmp_input.hh"
 #include "proto/ip4_forward.hh"
 #include "proto/ip4_input.hh"
 #include "proto/ip4_local.hh"
 #include "proto/ip4_lookup.hh"
 #include "proto/ip4_output.hh"
+#include "proto/ip4_redirect.hh"
 #include "proto/ip6_forward.hh"
 #include "proto/ip6_input.hh"
 #include "proto/ip6_local.hh"
@@ -28,31 +33,55 @@
 #include "proto/ip6_scope.hh"
 #include "proto/link_header.hh"
 #include "proto/nd_input.hh"
+#include "proto/nd_redirect.hh"
 #include "proto/reassembly.hh"
+#include "proto/urpf.hh"
 #include "proto/vlan_input.hh"
 #include "proto/wire/flow.hh"
+#include "proto/wire/icmp4.hh"
 #include "proto/wire/ip6.hh"
 
 namespace polluxd {
 namespace {
 using core::Burst;
 using core::DropReason;
+using proto::DeliverArrival;
 using proto::Ip4Arrival;
 using proto::Ip6Arrival;
 
-/// A packet that waits longer than this will not be asked for any more. The manager gives a
-/// neighbour up after three requests, one a second; this is the backstop.
-constexpr std::uint64_t kHoldLimit_us = 10'000'000;
+/// Hands the packets over by the VRF beside each: `f(vrf, Burst&)`.
+template <class F>
+void for_each_vrf(core::NotedBurst<std::uint16_t>& in, F&& f) noexcept {
+  while (!in.empty()) {
+    const auto packets = in.take();
+    const std::uint16_t vrf = in.notes()[0];
+    Burst same;
+    core::NotedBurst<std::uint16_t> others;
+    for (std::size_t i = 0; i < packets.size(); ++i) {
+      if (in.notes()[i] == vrf)
+        same.push(packets[i]);
+      else
+        others.push(packets[i], in.notes()[i]);
+    }
+    f(vrf, same);
+    const auto left = others.take();
+    for (std::size_t i = 0; i < left.size(); ++i) in.push(left[i], others.notes()[i]);
+  }
+}
 
 /// Turns routes into a tunnel into the tunnel's index, for the layer that knows tunnels.
-void enter_tunnels(Shard& s, const StackConfig& config, proto::RoutedBurst& routed,
+/// @return whether an outer packet follows other routes than those of the default VRF.
+bool enter_tunnels(Shard& s, const StackConfig& config, proto::RoutedBurst& routed,
                    core::NotedBurst<std::uint16_t>& out) noexcept {
+  bool elsewhere = false;
   const auto packets = routed.take();
   for (std::size_t i = 0; i < packets.size(); ++i) {
     const proto::NextHop& hop = *routed.notes()[i];
     s.ip.next_hop[config.ip4.next_hops->id_of(hop)].add(1, packets[i]->pkt_len);
+    elsewhere |= config.ipsec.tunnels[hop.tunnel].underlay != 0;
     out.push(packets[i], hop.tunnel);
   }
+  return elsewhere;
 }
 
 /// What is larger than its next hop's MTU leaves in fragments.
@@ -62,69 +91,158 @@ void cut_path(Shard& s, const StackConfig& config, proto::RoutedBurst& too_big) 
     proto::ether_output(s.worker, s.ip, config.interfaces, *config.ip4.next_hops, pieces);
 }
 
-/// The way out: what is routed gets its Ethernet header; what enters a tunnel is sealed, then
-/// routed once more as a packet of ours.
-void output_path(Shard& s, const StackConfig& config, proto::RoutedBurst& ether,
-                 proto::RoutedBurst& tunnel) noexcept {
-  core::NotedBurst<std::uint16_t> inner;
-  enter_tunnels(s, config, tunnel, inner);
+/// What enters a tunnel is sealed, then routed once more as a packet of ours.
+/// @param inner  beside each packet: its tunnel. @param vrf  underlay of these tunnels.
+void seal_path(Shard& s, const StackConfig& config, std::uint16_t vrf,
+               core::NotedBurst<std::uint16_t>& inner) noexcept {
   Burst sealed;
   crypto::esp_output(s.worker, s.esp, config.ipsec, inner, sealed);
   proto::Ip4OutputNext outer;
-  proto::ip4_output(s.worker, s.ip, config.ip4, sealed, outer);
+  proto::ip4_output(s.worker, s.ip, config.ip4, vrf, sealed, outer);
   for (proto::RoutedBurst* nested : {&outer.tunnel, &outer.tunnel_too_big})
     for (rte_mbuf* m : nested->take()) s.worker.drop(m, DropReason::EspNested);
-
-  proto::ether_output(s.worker, s.ip, config.interfaces, *config.ip4.next_hops, ether);
+  proto::loop_output(s.worker, config.ip4.loopback, vrf, s.loop, outer.local);
   proto::ether_output(s.worker, s.ip, config.interfaces, *config.ip4.next_hops, outer.ether);
   if (!outer.ether_too_big.empty()) [[unlikely]]
     cut_path(s, config, outer.ether_too_big);
 }
 
+/// The same where tunnels have several underlays.
+void seal_by_vrf_path(Shard& s, const StackConfig& config,
+                      core::NotedBurst<std::uint16_t>& inner) noexcept {
+  while (!inner.empty()) {
+    const auto packets = inner.take();
+    const auto underlay = [&](std::size_t i) {
+      return config.ipsec.tunnels[inner.notes()[i]].underlay;
+    };
+    const std::uint16_t vrf = underlay(0);
+    core::NotedBurst<std::uint16_t> same, others;
+    for (std::size_t i = 0; i < packets.size(); ++i)
+      (underlay(i) == vrf ? same : others).push(packets[i], inner.notes()[i]);
+    seal_path(s, config, vrf, same);
+    const auto left = others.take();
+    for (std::size_t i = 0; i < left.size(); ++i) inner.push(left[i], others.notes()[i]);
+  }
+}
+
+/// What is routed into tunnels.
+void tunnel_path(Shard& s, const StackConfig& config, proto::RoutedBurst& tunnel) noexcept {
+  core::NotedBurst<std::uint16_t> inner;
+  if (enter_tunnels(s, config, tunnel, inner)) [[unlikely]]
+    seal_by_vrf_path(s, config, inner);
+  else
+    seal_path(s, config, 0, inner);
+}
+
 /// The same for packets that are cut before they enter the tunnel.
 void cut_tunnel_path(Shard& s, const StackConfig& config, proto::RoutedBurst& too_big) noexcept {
   proto::Fragmentation cut{s.worker, s.ip, too_big};
-  for (proto::RoutedBurst none, pieces; cut.next(pieces);) output_path(s, config, none, pieces);
+  for (proto::RoutedBurst pieces; cut.next(pieces);) tunnel_path(s, config, pieces);
 }
 
-/// From a routed packet to the transmit buffers: packets in transit lose a hop, those that cannot
-/// go on are answered, and what we say ourselves is routed like everything else.
-void ip4_forward_path(Shard& s, const StackConfig& config, proto::Ip4LookupNext& routed,
-                      Burst& own) noexcept {
+}  // namespace
+
+void ip4_forward_path(Shard& s, const StackConfig& config, std::uint16_t vrf,
+                      proto::Ip4LookupNext& routed, Burst& own) noexcept {
   proto::Ip4OutputNext out;
   proto::ip4_forward(s.worker, routed.forward, out.ether, out.ether_too_big, routed.refused);
   proto::ip4_forward(s.worker, routed.tunnel, out.tunnel, out.tunnel_too_big, routed.refused);
   proto::icmp4_error(s.worker, s.ip, config.ip4, routed.refused, own);
-  proto::ip4_output(s.worker, s.ip, config.ip4, own, out);
-  output_path(s, config, out.ether, out.tunnel);
+  proto::ip4_output(s.worker, s.ip, config.ip4, vrf, own, out);
+  if (!out.tunnel.empty()) tunnel_path(s, config, out.tunnel);
+  proto::ether_output(s.worker, s.ip, config.interfaces, *config.ip4.next_hops, out.ether);
+  if (!out.local.empty()) [[unlikely]]
+    proto::loop_output(s.worker, config.ip4.loopback, vrf, s.loop, out.local);
   if (!out.ether_too_big.empty()) [[unlikely]]
     cut_path(s, config, out.ether_too_big);
   if (!out.tunnel_too_big.empty()) [[unlikely]]
     cut_tunnel_path(s, config, out.tunnel_too_big);
 }
 
-/// IPv4 packets for us, by who handles them; those in fragments once they are whole.
-void ip4_local_path(Shard& s, const StackConfig& config, proto::Ip4LookupNext& routed,
-                    proto::Ip4LocalNext& local) noexcept {
-  proto::ip4_local(s.worker, routed.local, local, routed.refused);
+void ip4_local_path(Shard& s, const StackConfig& config, std::uint16_t vrf,
+                    proto::Ip4LookupNext& routed, proto::Ip4LocalNext& local) noexcept {
+  proto::ip4_local(s.worker, routed.local, local);
   if (local.fragments.empty()) [[likely]]
     return;
   Burst whole;
-  proto::reassemble_ip4(s.worker, s.reassembler, config.reassembly, local.fragments, whole);
-  proto::ip4_local(s.worker, whole, local, routed.refused);
+  proto::reassemble_ip4(s.worker, s.reassembler, config.reassembly, vrf, local.fragments, whole);
+  proto::ip4_local(s.worker, whole, local);
 }
 
-/// The same for IPv6. @param link  where what is refused came in, as far as it has link-local
-/// addresses.
-void ip6_forward_path(Shard& s, const StackConfig& config, core::InterfaceId link,
+void ip4_deliver_path(Shard& s, const StackConfig& config, DeliverArrival arrival,
+                      proto::Ip4LookupNext& routed, proto::Ip4LocalNext& local,
+                      Burst& own) noexcept {
+  proto::icmp4_input(s.worker, config.ip4, local.icmp, own, local.raw);
+  proto::deliver_udp4(s.worker, config.listeners, arrival, local.udp, routed.refused);
+  proto::deliver_raw4(s.worker, config.listeners, arrival, local.raw, routed.refused);
+  if (routed.broadcast.empty()) [[likely]]
+    return;
+  proto::Ip4LocalNext group;
+  arrival.group = true;
+  proto::ip4_broadcast(s.worker, routed.broadcast, group);
+  proto::deliver_udp4(s.worker, config.listeners, arrival, group.udp, routed.refused);
+  proto::deliver_raw4(s.worker, config.listeners, arrival, group.raw, routed.refused);
+}
+
+namespace {
+/// How what `in` took in comes to us.
+DeliverArrival arrival_on(const core::Interface& in) noexcept {
+  return {.interface = in.id, .vrf = in.vrf};
+}
+
+}  // namespace
+
+void ip6_forward_path(Shard& s, const StackConfig& config, const Ip6Arrival& arrival,
                       proto::Ip6LookupNext& routed, proto::ScopedBurst& own) noexcept {
-  proto::RoutedBurst ether, too_big;
-  proto::ip6_forward(s.worker, routed.forward, ether, routed.refused);
-  proto::icmp6_error(s.worker, s.ip, config.ip6, link, routed.refused, own);
-  proto::ip6_output(s.worker, s.ip, config.ip6, own, ether, too_big);
-  proto::ether_output(s.worker, s.ip, config.interfaces, *config.ip6.next_hops, ether);
-  if (!too_big.empty()) [[unlikely]]
-    cut_path(s, config, too_big);
+  proto::Ip6OutputNext out;
+  proto::ip6_forward(s.worker, routed.forward, out.ether, routed.refused);
+  proto::icmp6_error(s.worker, s.ip, config.ip6, arrival, routed.refused, own);
+  proto::ip6_output(s.worker, s.ip, config.ip6, arrival.vrf, own, out);
+  proto::ether_output(s.worker, s.ip, config.interfaces, *config.ip6.next_hops, out.ether);
+  if (!out.too_big.empty()) [[unlikely]]
+    cut_path(s, config, out.too_big);
+  if (!out.local.empty()) [[unlikely]]
+    proto::loop_output(s.worker, config.ip6.loopback, arrival.vrf, s.loop, out.local);
+}
+
+namespace {
+/// What tunnels of other VRFs than the one that their ESP came in by have brought.
+void overlay_path(Shard& s, const StackConfig& config, core::NotedBurst<std::uint16_t>& other,
+                  const core::Interface& in) noexcept {
+  for_each_vrf(other, [&](std::uint16_t vrf, Burst& inner) {
+    core::NotedBurst<std::uint32_t> checked;
+    proto::Ip4LookupNext routed;
+    proto::ip4_input(s.worker, {.accept_options = config.ip4.sysctl.accept_options}, inner, checked,
+                     routed.refused);
+    proto::ip4_lookup(s.worker, s.ip, config.ip4, Ip4Arrival{.vrf = vrf}, checked, routed);
+    proto::Ip4LocalNext local;
+    ip4_local_path(s, config, vrf, routed, local);
+    s.worker.drop_all(local.esp, DropReason::EspNested);
+    Burst own;
+    ip4_deliver_path(s, config, {.interface = in.id, .vrf = vrf}, routed, local, own);
+    ip4_forward_path(s, config, vrf, routed, own);
+  });
+}
+
+/// What is for us: out of a tunnel, once more through IPv4; the rest to who handles it.
+void ip4_own_path(Shard& s, const StackConfig& config, const core::Interface& in,
+                  proto::Ip4LookupNext& routed, Burst& own) noexcept {
+  proto::Ip4LocalNext local;
+  ip4_local_path(s, config, in.vrf, routed, local);
+  if (!local.esp.empty()) {
+    crypto::EspInputNext opened;
+    core::NotedBurst<std::uint32_t> checked;
+    crypto::esp_input(s.worker, s.esp, config.ipsec, in.vrf, local.esp, opened);
+    proto::ip4_input(s.worker, {.accept_options = config.ip4.sysctl.accept_options}, opened.inner,
+                     checked, routed.refused);
+    proto::ip4_lookup(s.worker, s.ip, config.ip4, Ip4Arrival{.vrf = in.vrf}, checked, routed);
+    ip4_local_path(s, config, in.vrf, routed, local);
+    s.worker.drop_all(local.esp, DropReason::EspNested);  // one level of tunnel
+    if (!opened.other.empty()) [[unlikely]]
+      overlay_path(s, config, opened.other, in);
+  }
+  proto::igmp_input(s.worker, in, routed.broadcast);
+  ip4_deliver_path(s, config, arrival_on(in), routed, local, own);
 }
 
 /// IPv4 packets that came in on `in`.
@@ -133,64 +251,70 @@ void ip4_path(Shard& s, const StackConfig& config, const core::Interface& in,
   core::Worker& w = s.worker;
   core::NotedBurst<std::uint32_t> checked;  // beside each packet: its destination
   proto::Ip4LookupNext routed;
-  proto::ip4_input(w, in.rx_checksum, l2.ip4, checked);
-  proto::ip4_lookup(w, s.ip, config.ip4, Ip4Arrival{in.id, false}, checked, routed);
-  proto::ip4_input(w, in.rx_checksum, l2.ip4_group, checked);
-  proto::ip4_lookup(w, s.ip, config.ip4, Ip4Arrival{in.id, true}, checked, routed);
-
-  proto::Ip4LocalNext local;
-  ip4_local_path(s, config, routed, local);
-  Burst inner;  // one level of tunnel: out of ESP, once more through IPv4
-  crypto::esp_input(w, s.esp, config.ipsec, local.esp, inner);
-  proto::ip4_input(w, /*trust_checksum=*/false, inner, checked);
-  proto::ip4_lookup(w, s.ip, config.ip4, Ip4Arrival{}, checked, routed);
-  ip4_local_path(s, config, routed, local);
-  w.drop_all(local.esp, DropReason::EspNested);
-  proto::ip4_broadcast(w, routed.broadcast);
-
+  for (const bool group : {false, true}) {
+    Burst& frames = group ? l2.ip4_group : l2.ip4;
+    if (frames.empty()) continue;
+    proto::ip4_input(w, {in.rx_checksum, group, config.ip4.sysctl.accept_options}, frames, checked,
+                     routed.refused);
+    if (in.urpf != core::Interface::Urpf::Off) [[unlikely]]
+      proto::urpf4(w, config.ip4, in, checked);
+    proto::ip4_lookup(w, s.ip, config.ip4, Ip4Arrival{in.id, in.vrf, group}, checked, routed);
+  }
   Burst own;  // packets that we say
-  proto::icmp4_input(w, config.ip4, local.icmp, own);
-  ip4_forward_path(s, config, routed, own);
+  if (config.ip4.sysctl.redirect) [[unlikely]]
+    proto::ip4_redirect(w, s.ip, config.ip4, in, routed.forward, own);
+  if (!routed.local.empty() || !routed.broadcast.empty()) ip4_own_path(s, config, in, routed, own);
+  ip4_forward_path(s, config, in.vrf, routed, own);
 }
 
-/// What packets for us carry: echo requests are answered, the messages of Neighbour Discovery and
-/// MLD go to `nd`.
-void ip6_local_path(Shard& s, const StackConfig& config, core::InterfaceId link,
+}  // namespace
+
+void ip6_local_path(Shard& s, const StackConfig& config, const DeliverArrival& arrival,
                     proto::Ip6LookupNext& routed, proto::ScopedBurst& own, Burst& nd) noexcept {
   core::Worker& w = s.worker;
+  const core::InterfaceId link = arrival.interface;
   proto::Ip6LocalNext local;
-  proto::ip6_local(w, config.ip6, {.link = link}, routed.local, local, routed.refused);
+  const std::uint16_t vrf = arrival.vrf;
+  proto::ip6_local(w, config.ip6, {.link = link, .vrf = vrf}, routed.local, local, routed.refused);
   if (!local.fragments.empty()) [[unlikely]] {
     Burst whole;
     proto::reassemble_ip6(w, s.reassembler, config.reassembly, local.fragments, whole,
                           routed.refused);
-    proto::ip6_local(w, config.ip6, {.link = link, .reassembled = true}, whole, local,
+    proto::ip6_local(w, config.ip6, {.link = link, .reassembled = true, .vrf = vrf}, whole, local,
                      routed.refused);
     for (rte_mbuf* m : local.fragments.take()) w.drop(m, DropReason::Ip6TooManyExtensions);
   }
-  proto::icmp6_input(w, config.ip6, link, local.icmp, {own, nd});
+  proto::icmp6_input(w, link, local.icmp, {own, nd, local.raw});
+  proto::deliver_udp6(w, config.listeners, arrival, local.udp, routed.refused);
+  proto::deliver_raw6(w, config.listeners, arrival, local.raw, routed.refused);
 }
 
+namespace {
 /// IPv6 packets that came in on `in`.
 void ip6_path(Shard& s, const StackConfig& config, const core::Interface& in,
               proto::EtherInputNext& l2) noexcept {
   core::Worker& w = s.worker;
   proto::ScopedBurst checked;  // beside each packet: its destination
   proto::Ip6LookupNext routed;
-  proto::ip6_input(w, in.id, l2.ip6, checked, routed.refused);
-  proto::ip6_lookup(w, s.ip, config.ip6, Ip6Arrival{in.id, false}, checked, routed);
-  proto::ip6_input(w, in.id, l2.ip6_group, checked, routed.refused);
-  proto::ip6_lookup(w, s.ip, config.ip6, Ip6Arrival{in.id, true}, checked, routed);
+  for (const bool group : {false, true}) {
+    proto::ip6_input(w, in.id, group ? l2.ip6_group : l2.ip6, checked, routed.refused);
+    if (in.urpf != core::Interface::Urpf::Off) [[unlikely]]
+      proto::urpf6(w, config.ip6, in, checked);
+    proto::ip6_lookup(w, s.ip, config.ip6, Ip6Arrival{in.id, in.vrf, group}, checked, routed);
+  }
 
   proto::ScopedBurst own;  // packets that we say
   Burst nd;
-  ip6_local_path(s, config, in.id, routed, own, nd);
+  ip6_local_path(s, config, arrival_on(in), routed, own, nd);
   proto::nd_input(w, config.interfaces, config.ip6, in, nd);
-  ip6_forward_path(s, config, in.id, routed, own);
+  if (config.ip6.sysctl.redirect) [[unlikely]] {
+    proto::RoutedBurst redirects;
+    proto::nd_redirect(w, s.ip, config.ip6, in, routed.forward, redirects);
+    proto::ether_output(w, s.ip, config.interfaces, *config.ip6.next_hops, redirects);
+  }
+  ip6_forward_path(s, config, {in.id, in.vrf}, routed, own);
 }
-}  // namespace
 
-namespace {
 /// Frames with a VLAN tag: those of each interface, without the tag, as if they had arrived there.
 void vlan_path(Shard& s, const StackConfig& config, const core::Interface& in, Burst& tagged,
                unsigned tags) noexcept {
@@ -236,177 +360,7 @@ void input_path(Shard& s, const StackConfig& config, const core::Interface& in, 
   proto::arp_input(w, config.interfaces, config.ip4, in, l2.arp);
 
   ip4_path(s, config, in, l2);
-  if (!l2.ip6.empty() || !l2.ip6_group.empty()) ip6_path(s, config, in, l2);
-}
-
-namespace {
-/// Frames of one ring that follow each other and arrived on one interface, as if they arrived here.
-void received_path(Shard& s, const StackConfig& config, core::InterfaceId id,
-                   Burst& frames) noexcept {
-  if (frames.empty()) return;
-  const core::Interface& in = config.interfaces[id];
-  if (in.kind == core::Interface::Kind::None)
-    s.worker.drop_all(frames, DropReason::InterfaceGone);
-  else
-    input_path(s, config, in, frames);
-}
-}  // namespace
-
-namespace {
-core::IpAddress destination_of(const rte_mbuf& m) noexcept {
-  return proto::load_ip6(core::front_bytes(m), proto::Ip6View::kDestinationAt);
-}
-
-/// Packets of our own that another thread made.
-void say_path(Shard& s, const StackConfig& config, Burst& ip4, proto::ScopedBurst& ip6) noexcept {
-  if (!ip4.empty()) {
-    proto::Ip4LookupNext none;
-    ip4_forward_path(s, config, none, ip4);
-  }
-  if (!ip6.empty()) {
-    proto::Ip6LookupNext none;
-    ip6_forward_path(s, config, core::kNoInterface, none, ip6);
-  }
-}
-}  // namespace
-
-std::uint32_t handoff_path(Shard& s, const StackConfig& config) noexcept {
-  core::Worker& w = s.worker;
-  std::uint32_t taken = 0;
-  for (core::HandoffRing* ring : w.handoff_from) {
-    std::array<core::HandedPacket, Burst::kCapacity> handed;
-    std::array<rte_mbuf*, Burst::kCapacity> packets;
-    std::size_t n = 0;
-    for (; n < handed.size() && ring->pop(handed[n]); ++n) packets[n] = handed[n].m;
-    if (n == 0) continue;
-    w.enter(core::Stage::HandoffInput, std::span{packets}.first(n));
-    if (w.observation != nullptr) [[unlikely]]
-      core::observe_handoff(w, std::span{handed}.first(n), ring == w.handoff_from.front());
-    taken += static_cast<std::uint32_t>(n);
-
-    Burst own, received;
-    proto::ScopedBurst own6;
-    core::InterfaceId from = core::kNoInterface;
-    for (const core::HandedPacket& p : std::span{handed}.first(n)) {
-      switch (p.kind) {
-        case core::HandedPacket::Kind::Ip4: own.push(p.m); break;
-        case core::HandedPacket::Kind::Ip6:
-          own6.push(p.m, proto::scoped(destination_of(*p.m), p.interface));
-          break;
-        case core::HandedPacket::Kind::Frame:
-          proto::send_frames(w, config.interfaces, p.interface, {&p.m, 1});
-          break;
-        case core::HandedPacket::Kind::Received:
-          if (p.interface != from) received_path(s, config, from, received);
-          from = p.interface;
-          received.push(p.m);
-          break;
-      }
-    }
-    received_path(s, config, from, received);
-    say_path(s, config, own, own6);
-  }
-  return taken;
-}
-
-namespace {
-/// Packets that need wait no longer.
-struct Released {
-  core::NotedBurst<std::uint32_t> forward4;
-  Burst own4;
-  proto::ScopedBurst forward6, own6;
-
-  [[nodiscard]] std::size_t size() const noexcept {
-    return forward4.size() + own4.size() + forward6.size() + own6.size();
-  }
-  void push(const proto::HeldPacket& p) noexcept {
-    if (p.dst.is_ip4())
-      p.own ? own4.push(p.m) : forward4.push(p.m, p.dst.ip4());
-    else
-      (p.own ? own6 : forward6).push(p.m, p.dst);
-  }
-};
-
-/// What the next hop of a held packet is by now.
-proto::NextHopKind kind_of(const StackConfig& config, const proto::HeldPacket& p) noexcept {
-  const bool ip4 = p.dst.is_ip4();
-  const proto::NextHopId route =
-      ip4 ? config.ip4.fib->lookup(p.dst.ip4()) : config.ip6.fib->lookup(p.dst);
-  const auto flow = [&] {
-    const proto::Bytes packet = core::front_bytes(*p.m);
-    return ip4 ? proto::flow::of_ip4(packet) : proto::flow::of_ip6(packet);
-  };
-  return proto::lead(*config.ip4.next_hops, *config.ip4.groups, route, flow).kind;
-}
-
-void count_released(core::Worker& w, std::span<rte_mbuf* const> packets) noexcept {
-  if (!packets.empty()) w.enter(core::Stage::NeighborHold, packets);
-}
-
-/// Routed once more. The address may have become ours while a packet waited.
-void released_ip4_path(Shard& s, const StackConfig& config, Released& r) noexcept {
-  proto::Ip4LookupNext routed;
-  proto::ip4_lookup(s.worker, s.ip, config.ip4, Ip4Arrival{}, r.forward4, routed);
-  proto::Ip4LocalNext local;
-  ip4_local_path(s, config, routed, local);
-  s.worker.drop_all(local.esp, DropReason::EspNested);
-  proto::icmp4_input(s.worker, config.ip4, local.icmp, r.own4);
-  ip4_forward_path(s, config, routed, r.own4);
-}
-
-/// The same. What is forwarded has no link-local address, so that no link is asked for; and it is
-/// none of Neighbour Discovery's business, whose messages never cross a router.
-void released_ip6_path(Shard& s, const StackConfig& config, Released& r) noexcept {
-  proto::Ip6LookupNext routed;
-  proto::ip6_lookup(s.worker, s.ip, config.ip6, Ip6Arrival{}, r.forward6, routed);
-  Burst nd;
-  ip6_local_path(s, config, core::kNoInterface, routed, r.own6, nd);
-  s.worker.drop_all(nd, DropReason::NdNotForUs);
-  ip6_forward_path(s, config, core::kNoInterface, routed, r.own6);
-}
-}  // namespace
-
-void held_path(Shard& s, const StackConfig& config) noexcept {
-  proto::NeighborHold& hold = s.ip.hold;
-  const std::uint32_t generation = config.ip4.next_hops->generation();
-  if (hold.empty()) return;
-  if (hold.seen_generation == generation && s.worker.now_us < hold.review_at_us) return;
-  hold.seen_generation = generation;
-  hold.review_at_us = s.worker.now_us + kHoldLimit_us / 10;
-
-  Released released;
-  hold.review([&](const proto::HeldPacket& p) {
-    if (proto::must_wait(kind_of(config, p))) {
-      if (s.worker.now_us - p.since_us < kHoldLimit_us) return false;
-      s.worker.drop(p.m, DropReason::NeighborFailed);
-      return true;
-    }
-    if (released.size() == Burst::kCapacity) return false;  // the rest comes next
-    released.push(p);
-    return true;
-  });
-  if (released.size() == Burst::kCapacity) hold.review_at_us = s.worker.now_us;
-  for (const auto packets : {released.forward4.packets(), released.own4.packets(),
-                             released.forward6.packets(), released.own6.packets()})
-    count_released(s.worker, packets);
-  if (!released.forward4.empty() || !released.own4.empty()) released_ip4_path(s, config, released);
-  if (!released.forward6.empty() || !released.own6.empty()) released_ip6_path(s, config, released);
-}
-
-void reassembly_path(Shard& s, const StackConfig& config) noexcept {
-  if (s.reassembler.empty()) [[likely]]
-    return;
-  proto::Ip4LookupNext routed;
-  core::NotedBurst<core::InterfaceId> late6;
-  proto::reassembly_expire(s.worker, s.reassembler, config.reassembly, routed.refused, late6);
-  Burst own;
-  ip4_forward_path(s, config, routed, own);
-  for (std::size_t i = 0; rte_mbuf * m : late6.take()) {
-    proto::Ip6LookupNext routed6;
-    routed6.refused.push(m, {DropReason::FragmentTimeout, proto::Icmp6View::kTimeExceeded,
-                             proto::Icmp6View::kReassemblyTimeExceeded, 0});
-    proto::ScopedBurst own6;
-    ip6_forward_path(s, config, late6.notes()[i++], routed6, own6);
-  }
+  if constexpr (core::kInet6)
+    if (!l2.ip6.empty() || !l2.ip6_group.empty()) ip6_path(s, config, in, l2);
 }
 }  // namespace polluxd

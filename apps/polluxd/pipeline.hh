@@ -9,6 +9,8 @@
 #include "proto/ip4_config.hh"
 #include "proto/ip6_config.hh"
 #include "proto/ip_shard.hh"
+#include "proto/listener.hh"
+#include "proto/loopback.hh"
 #include "proto/reassembly.hh"
 
 namespace polluxd {
@@ -19,6 +21,7 @@ struct StackConfig {
   proto::Ip4Config ip4;
   proto::Ip6Config ip6;
   proto::ReassemblyLimits reassembly;
+  proto::ListenerTable listeners;
   crypto::IpsecConfig ipsec;
   std::shared_ptr<const core::Observation> observation;  ///< null: nobody watches
 };
@@ -34,6 +37,7 @@ struct Shard {
   core::Worker worker;
   proto::IpShard ip;
   proto::Reassembler reassembler;
+  proto::LoopQueue loop;
   crypto::EspShard esp;
 };
 
@@ -46,6 +50,10 @@ void input_path(Shard& s, const StackConfig& config, const core::Interface& in, 
 /// What other threads handed over: frames to send, packets of our own to route.
 /// @return packets taken.
 std::uint32_t handoff_path(Shard& s, const StackConfig& config) noexcept;
+
+/// Packets that we have said to ourselves.
+/// @return packets taken.
+std::uint32_t loop_path(Shard& s, const StackConfig& config) noexcept;
 
 /// Packets that wait for a neighbour: those whose next hop has changed go on, those of a neighbour
 /// that failed are dropped and their source is told.

@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <charconv>
 
+#include "core/inet6.hh"
+
 namespace polluxd {
 namespace {
 core::Error bad(std::string_view text, std::string_view what, std::string_view expected) {
@@ -15,6 +17,14 @@ core::Error bad(std::string_view text, std::string_view what, std::string_view e
   for (char& c : shown)
     if (c < 0x20 || c == 0x7f) c = '?';
   return {core::Errc::Invalid, fmt::format("\"{}\" is not {}, expected {}", shown, what, expected)};
+}
+/// What can be read, but is of a family that this build does not have. @param value  address or
+/// prefix.
+template <class T>
+core::Expected<T> of_this_build(const T& value) {
+  if constexpr (!core::kInet6)
+    if (!value.is_ip4()) return core::no_inet6(proto::to_string(value));
+  return value;
 }
 constexpr bool is_letter(char c) noexcept {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
@@ -27,7 +37,7 @@ constexpr bool is_name_character(char c) noexcept {
 core::Expected<core::IpAddress> parse_address(std::string_view text) {
   const auto address = proto::parse_ip(text);
   if (!address) return bad(text, "an IP address", "a text like \"192.0.2.1\" or \"2001:db8::1\"");
-  return *address;
+  return of_this_build(*address);
 }
 
 core::Expected<std::uint32_t> parse_ip4_address(std::string_view text) {
@@ -41,7 +51,7 @@ core::Expected<proto::IpPrefix> parse_interface_address(std::string_view text) {
   if (!prefix)
     return bad(text, "an address with a prefix length",
                "a text like \"192.0.2.1/24\" or \"2001:db8::1/64\"");
-  return *prefix;
+  return of_this_build(*prefix);
 }
 
 core::Expected<proto::IpPrefix> parse_network(std::string_view text) {
@@ -52,7 +62,7 @@ core::Expected<proto::IpPrefix> parse_network(std::string_view text) {
   if (*prefix != prefix->network())
     return bad(text, "a prefix: bits below its length are set",
                fmt::format("\"{}\"", proto::to_string(prefix->network())));
-  return *prefix;
+  return of_this_build(*prefix);
 }
 
 core::Expected<proto::Ip4Prefix> parse_ip4_network(std::string_view text) {
@@ -118,5 +128,76 @@ core::Expected<RouteSpec::Kind> parse_route_kind(std::string_view text) {
     if (text == to_string(k)) return k;
   return bad(text, "a kind of route",
              "\"unicast\", \"blackhole\", \"prohibit\", \"unreachable\" or \"local\"");
+}
+
+core::Expected<core::Interface::Urpf> parse_urpf(std::string_view text) {
+  using Urpf = core::Interface::Urpf;
+  for (const Urpf u : {Urpf::Off, Urpf::Loose, Urpf::Strict})
+    if (text == to_string(u)) return u;
+  return bad(text, "a check of sources", "\"strict\", \"loose\" or \"off\"");
+}
+
+std::string_view to_string(core::Interface::Urpf urpf) noexcept {
+  switch (urpf) {
+    case core::Interface::Urpf::Off: return "off";
+    case core::Interface::Urpf::Loose: return "loose";
+    case core::Interface::Urpf::Strict: return "strict";
+  }
+  return "?";
+}
+
+namespace {
+/// The words of a line, one after the other.
+class WordReader {
+public:
+  explicit WordReader(std::string_view text) : rest_{text} {}
+  /// @return "" at the end.
+  std::string_view take() {
+    rest_.remove_prefix(std::min(rest_.find_first_not_of(" \t\r"), rest_.size()));
+    const std::string_view word = rest_.substr(0, rest_.find_first_of(" \t\r"));
+    rest_.remove_prefix(word.size());
+    return word;
+  }
+
+private:
+  std::string_view rest_;
+};
+}  // namespace
+
+core::Expected<RouteSpec> parse_route(std::string_view text) {
+  WordReader words{text};
+  RouteSpec spec;
+  const std::string_view first = words.take();
+  const auto prefix = parse_network(first);
+  if (!prefix) return prefix.error();
+  spec.prefix = *prefix;
+  bool has_kind = false;
+  for (std::string_view word = words.take(); !word.empty(); word = words.take()) {
+    if (word == "via") {
+      const auto gateway = parse_address(words.take());
+      if (!gateway) return gateway.error();
+      spec.gateway = *gateway;
+    } else if (word == "dev" || word == "vrf") {
+      const auto name = parse_interface_name(words.take());
+      if (!name) return name.error();
+      (word == "dev" ? spec.interface : spec.vrf) = *name;
+    } else if (word == "recursive") {
+      spec.recursive = true;
+    } else if (const auto kind = parse_route_kind(word == "reject" ? "unreachable" : word)) {
+      spec.kind = *kind;
+      has_kind = true;
+    } else {
+      return bad(word, "a word of a route",
+                 "via, dev, vrf, recursive, blackhole, prohibit, unreachable or local");
+    }
+  }
+  // "default via" an IPv6 gateway is IPv6's.
+  if (first == "default" && spec.gateway && !spec.gateway->is_ip4())
+    spec.prefix = proto::IpPrefix{core::IpAddress{}, 0};
+  const bool leads = spec.gateway.has_value() || !spec.interface.empty();
+  if (leads == has_kind)
+    return core::Error{core::Errc::Invalid,
+                       "a route leads somewhere (via, dev) or has a kind, one of both"};
+  return spec;
 }
 }  // namespace polluxd

@@ -9,7 +9,7 @@
 
 /// Text to the plain values of specs.hh, for the configuration file and the API alike. Every
 /// refusal is Invalid and reads "\"TEXT\" is not ..., expected ...": the caller says where it
-/// stood.
+/// stood. In a build without IPv6 its addresses and prefixes are Unsupported.
 namespace polluxd {
 [[nodiscard]] core::Expected<core::IpAddress> parse_address(std::string_view text);
 [[nodiscard]] core::Expected<std::uint32_t> parse_ip4_address(std::string_view text);
@@ -27,6 +27,12 @@ namespace polluxd {
 [[nodiscard]] core::Expected<crypto::Algorithm> parse_sa_algorithm(std::string_view text);
 [[nodiscard]] core::Expected<RouteSpec::Kind> parse_route_kind(std::string_view text);
 [[nodiscard]] std::string_view to_string(RouteSpec::Kind kind) noexcept;
+/// "strict", "loose" or "off".
+[[nodiscard]] core::Expected<core::Interface::Urpf> parse_urpf(std::string_view text);
+[[nodiscard]] std::string_view to_string(core::Interface::Urpf urpf) noexcept;
+/// A route as `plx route add` takes it: "PREFIX [via ADDRESS] [dev IF] [vrf NAME] [recursive]" or
+/// "PREFIX blackhole|prohibit|unreachable|local [vrf NAME]".
+[[nodiscard]] core::Expected<RouteSpec> parse_route(std::string_view text);
 
 inline constexpr std::uint32_t kMinSpi = 256;
 inline constexpr std::uint32_t kMinMtu = 68;  ///< RFC 791 section 3.1

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/interface.hh"
 #include "core/mac_address.hh"
 #include "crypto/ipsec.hh"
 #include "crypto/sa.hh"
@@ -14,6 +15,28 @@
 /// What the configuration file, the command line and the API ask the manager for: plain values,
 /// syntax checked, meaning not yet.
 namespace polluxd {
+/// A prefix of which a router tells the hosts of its link (RFC 4861 section 4.6.2).
+struct AdvertisedPrefixSpec {
+  proto::IpPrefix prefix{};
+  std::uint32_t valid_s = 2'592'000, preferred_s = 604'800;  ///< 0xffffffff: for ever
+  bool on_link = true, autonomous = true;
+  friend bool operator==(const AdvertisedPrefixSpec&, const AdvertisedPrefixSpec&) = default;
+};
+
+/// What a router says of itself and of its link (RFC 4861 section 6.2.1).
+struct RtadvSpec {
+  static constexpr std::size_t kMaxPrefixes = 16;
+  bool enabled = false;
+  std::uint32_t interval_s = 600;   ///< MaxRtrAdvInterval
+  std::uint32_t lifetime_s = 1800;  ///< 0: no default router
+  bool managed = false, other = false;
+  std::uint32_t mtu = 0;                            ///< 0: not said
+  std::uint32_t hop_limit = 64;                     ///< 0: not said
+  std::uint32_t reachable_ms = 0, retrans_ms = 0;   ///< 0: not said
+  std::vector<AdvertisedPrefixSpec> prefixes = {};  ///< none: those of our addresses there
+  friend bool operator==(const RtadvSpec&, const RtadvSpec&) = default;
+};
+
 struct InterfaceSpec {
   std::string driver;  ///< unique part of a driver's name, or a path
   std::vector<std::pair<std::string, std::string>> options;  ///< without name=
@@ -22,7 +45,12 @@ struct InterfaceSpec {
   std::uint16_t mtu = 0;  ///< bytes of IP packet; 0: the device's default
   bool up = true;
   bool promiscuous = false;
+  std::string vrf{};  ///< whose routes what arrives follows; empty: the default one
+  core::Interface::Urpf urpf = core::Interface::Urpf::Off;
   bool software_rss = true;  ///< where the device has fewer queues than there are workers
+  std::vector<core::IpAddress> groups{};  ///< multicast groups to join, each once
+  bool autoconf = false;  ///< IPv6 addresses and routes as routers of the link say (RFC 4862)
+  RtadvSpec rtadv = {};
 };
 
 /// One of several ways that share a route's flows.
@@ -47,7 +75,15 @@ struct RouteSpec {
   std::string interface = {};                ///< a tunnel, or the link on which the gateway is
   std::vector<RouteNextHop> next_hops = {};  ///< two or more, then no `gateway` and no `interface`
   bool recursive = false;  ///< gateways may be anywhere; the way to them is another route's
+  std::string vrf = {};    ///< whose route it is; empty: the default one's
 };
+
+/// A routing table of its own (virtual routing and forwarding).
+struct VrfSpec {
+  std::string name;
+  std::uint16_t id = 0;  ///< 1 to limits.vrfs; 0: the lowest that is free
+};
+inline constexpr const char* kDefaultVrf = "default";  ///< the name of VRF 0
 
 struct NeighborSpec {
   std::string interface {};
@@ -67,6 +103,9 @@ struct Limits {
   std::uint32_t next_hops = 1024;      ///< beyond 32767 each FIB takes 32 MiB more
   std::uint32_t next_hop_groups = 64;  ///< sets of next hops of ECMP and recursive routes
   std::uint32_t neighbors = 512;
+  std::uint32_t vrfs = 16;           ///< beside the default one
+  std::uint32_t vrf_routes = 1024;   ///< of each of these VRFs, and of each family
+  std::uint32_t vrf_groups = 16384;  ///< blocks of 256 entries for all of them: 1 KiB in use each
   std::uint32_t tunnels = 64;
   std::uint32_t sas = 256;
 };
@@ -88,6 +127,7 @@ struct ProcessConfig {
 struct TunnelConfig : crypto::TunnelSpec {
   std::vector<proto::IpPrefix> addresses;
   bool up = true;
+  std::string overlay_vrf = {};  ///< that the inner packets are in; empty: the default one
 };
 struct SaConfig : crypto::SaSpec {
   std::string key_file;  ///< where the key comes from; empty: it was given over the API
@@ -95,6 +135,7 @@ struct SaConfig : crypto::SaSpec {
 
 /// The configuration file, whole; or what of it runs.
 struct Config : ProcessConfig {
+  std::vector<VrfSpec> vrfs;
   std::vector<InterfaceSpec> interfaces;
   std::vector<TunnelConfig> tunnels;
   std::vector<SaConfig> sas;  ///< of one tunnel, outbound: the last one is in use

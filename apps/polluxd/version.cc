@@ -16,7 +16,7 @@ Versions versions() {
 
 std::string version_text() {
   const Versions v = versions();
-  return fmt::format("pollux {} (git {}), DPDK {}, IPsec-MB {}", v.pollux, v.git, v.dpdk,
-                     v.ipsec_mb);
+  return fmt::format("pollux {} (git {}){}, DPDK {}, IPsec-MB {}", v.pollux, v.git,
+                     core::kInet6 ? "" : ", polluxd-v4: without IPv6", v.dpdk, v.ipsec_mb);
 }
 }  // namespace polluxd

@@ -72,6 +72,8 @@ void drain(Shard& s, const StackConfig& config) noexcept {
     s.worker.drop(p.m, core::DropReason::WorkerStopping);
     return true;
   });
+  for (; !s.loop.empty(); s.loop.pop())
+    s.worker.drop(s.loop.front().m, core::DropReason::WorkerStopping);
   s.reassembler.clear(s.worker, core::DropReason::WorkerStopping);
   core::flush_tx(s.worker, config.interfaces);
 }
@@ -84,6 +86,7 @@ std::uint32_t run_once(Shard& s, const StackConfig& config) noexcept {
   std::uint32_t moved = 0;
   for (const core::RxQueue q : config.rx_queues[s.worker.index]) moved += poll(s, config, q);
   moved += handoff_path(s, config);
+  moved += loop_path(s, config);
   core::flush_tx(s.worker, config.interfaces);
   return moved;
 }

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <utility>
 
+#include "core/inet6.hh"
 #include "proto/wire/bytes.hh"
 #include "proto/wire/ether.hh"
 #include "proto/wire/vlan.hh"
@@ -88,7 +89,8 @@ inline constexpr std::uint8_t kHopByHop = 0, kRouting = 43, kFragment = 44, kDes
     const std::uint16_t type = load_be16(frame, at);
     const Bytes payload = frame.subspan(at + 2);
     if (type == kEtherTypeIp4) return static_cast<std::uint32_t>(flow::of_ip4(payload) >> 32);
-    if (type == kEtherTypeIp6) return static_cast<std::uint32_t>(flow::of_ip6(payload) >> 32);
+    if constexpr (core::kInet6)
+      if (type == kEtherTypeIp6) return static_cast<std::uint32_t>(flow::of_ip6(payload) >> 32);
     if ((type != kTpidC && type != kTpidS) || tags == kMaxTags) break;
     at += VlanTagView::kLen;
   }

@@ -12,8 +12,10 @@ using core::DropReason;
 class Icmp4View {
 public:
   static constexpr std::size_t kHeaderLen = 8;
-  static constexpr std::uint8_t kEchoReply = 0, kUnreachable = 3, kEchoRequest = 8,
+  static constexpr std::uint8_t kEchoReply = 0, kUnreachable = 3, kRedirect = 5, kEchoRequest = 8,
                                 kTimeExceeded = 11, kParameterProblem = 12;
+  static constexpr std::uint8_t kReassemblyTimeExceeded = 1;  ///< code of kTimeExceeded
+  static constexpr std::uint8_t kRedirectHost = 1;            ///< code of kRedirect
   // Codes of kUnreachable (RFC 792, RFC 1812 section 5.2.7.1).
   static constexpr std::uint8_t kNetUnreachable = 0, kHostUnreachable = 1, kProtocolUnreachable = 2,
                                 kPortUnreachable = 3, kFragmentationNeeded = 4, kProhibited = 13;
@@ -34,10 +36,12 @@ public:
   [[nodiscard]] constexpr Bytes body() const noexcept { return bytes_.subspan(kHeaderLen); }
   [[nodiscard]] constexpr bool verify_checksum() const noexcept { return checksum_holds(bytes_); }
   /// True for the types about which no ICMP error may be sent (RFC 1122 section 3.2.2).
-  [[nodiscard]] constexpr bool is_error() const noexcept {
-    return type() == kUnreachable || type() == 4 || type() == 5 || type() == kTimeExceeded ||
-           type() == kParameterProblem;
+  [[nodiscard]] static constexpr bool is_error(std::uint8_t type) noexcept {
+    constexpr std::uint8_t kSourceQuench = 4;
+    return type == kUnreachable || type == kSourceQuench || type == kRedirect ||
+           type == kTimeExceeded || type == kParameterProblem;
   }
+  [[nodiscard]] constexpr bool is_error() const noexcept { return is_error(type()); }
 
 private:
   explicit constexpr Icmp4View(Bytes checked) noexcept : bytes_{checked} {}

@@ -45,7 +45,8 @@ public:
     return fold_checksum(pseudo + sum_words(bytes_)) == 0xffff;
   }
   /// Types 0 to 127 (RFC 4443 section 2.1).
-  [[nodiscard]] constexpr bool is_error() const noexcept { return type() < 128; }
+  [[nodiscard]] static constexpr bool is_error(std::uint8_t type) noexcept { return type < 128; }
+  [[nodiscard]] constexpr bool is_error() const noexcept { return is_error(type()); }
   /// Whether it is Neighbour Discovery or MLD.
   [[nodiscard]] constexpr bool is_discovery() const noexcept {
     return (type() >= kMldQuery && type() <= kRedirect) || type() == kMld2Report;

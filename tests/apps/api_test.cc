@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <algorithm>
+#include <fstream>
 
+#include "apps/polluxd/api_method.hh"
 #include "tests/apps/api_lab.hh"
 
 /// Each method, against a real manager.
@@ -53,7 +55,7 @@ struct ApiOf : test::ApiLab {
 
 TEST_F(ApiOf, Version) {
   const Json v = good("version");
-  for (const char* part : {"pollux", "git", "dpdk", "ipsec_mb"})
+  for (const char* part : {"program", "pollux", "git", "dpdk", "ipsec_mb"})
     EXPECT_FALSE(v.value(part, "").empty()) << part;
 }
 
@@ -77,6 +79,39 @@ TEST_F(ApiOf, InterfaceAddresses) {
   EXPECT_EQ(good("interface.list")[0]["addresses"], (Json{"10.5.0.1/16"}));
   EXPECT_EQ(bad("interface.address.add", {{"name", "x"}, {"address", "10.6.0.1/16"}})["data"],
             (Json{{"code", "NotFound"}}));
+}
+
+TEST_F(ApiOf, Inet6OfAnInterface) {
+  good("interface.address.add", {{"name", "lan0"}, {"address", "2001:db8::1/64"}});
+  const Json lan = good("interface.list")[0];
+  EXPECT_EQ(lan["addresses"], (Json{"10.0.0.1/24", "2001:db8::1/64"}));
+  ASSERT_EQ(lan["address_states"].size(), 3u);
+  EXPECT_EQ(lan["address_states"][1]["state"], "tentative");
+  EXPECT_EQ(lan["address_states"][2]["origin"], "link-local");
+  EXPECT_EQ(lan["address_states"][0]["valid_s"], nullptr);
+  good("group.join", {{"name", "lan0"}, {"group", "ff05::7"}});
+  const Json groups = good("interface.list")[0]["groups"];
+  EXPECT_NE(std::find(groups.begin(), groups.end(), "ff05::7"), groups.end());
+  EXPECT_EQ(bad("group.leave", {{"name", "lan0"}, {"group", "ff05::8"}})["data"]["code"],
+            "NotFound");
+  good("neighbor.add",
+       {{"interface", "lan0"}, {"address", "fe80::7"}, {"mac", "02:00:00:00:00:07"}});
+  const Json neighbors = good("neighbor.list");
+  ASSERT_EQ(neighbors.size(), 1u);
+  EXPECT_EQ(neighbors[0]["address"], "fe80::7");
+  EXPECT_EQ(neighbors[0]["expires_ms"], nullptr);
+  good("neighbor.delete", {{"interface", "lan0"}, {"address", "fe80::7"}});
+}
+
+TEST_F(ApiOf, RoutersAndPrefixes) {
+  good("interface.rtadv.set", {{"name", "lan0"}, {"interval", 60}});
+  EXPECT_EQ(good("interface.list")[0]["rtadv"], true);
+  EXPECT_EQ(bad("interface.rtadv.set", {{"name", "lan0"}, {"lifetime", 1}})["data"]["code"],
+            "Invalid");
+  good("interface.set", {{"name", "lan0"}, {"autoconf", true}});
+  EXPECT_EQ(good("interface.list")[0]["autoconf"], true);
+  EXPECT_EQ(good("router.list"), Json::array());
+  EXPECT_EQ(good("prefix.list"), Json::array());
 }
 
 TEST_F(ApiOf, InterfaceSetUpAndDown) {
@@ -371,7 +406,19 @@ TEST_F(ApiOf, PingOfAClientThatHasGone) {
 
 TEST_F(ApiOf, PingThatCannotBeSent) {
   EXPECT_EQ(bad("ping", {{"destination", "192.0.2.1"}})["data"]["code"], "NotFound");
-  EXPECT_EQ(bad("ping", {{"destination", "10.0.0.7"}, {"size", 60000}})["data"]["code"], "Invalid");
   EXPECT_EQ(code(bad("ping", {{"destination", "10.0.0.7"}, {"size", 70000}})), -32602);
+}
+
+TEST(ApiDocumentation, HasAHeadingForEachMethod) {
+  std::ifstream file{POLLUX_DOCS "/api.md"};
+  std::string headings;
+  for (std::string line; std::getline(file, line);)
+    if (line.starts_with("### ")) headings += line.substr(3) + ",";
+  using namespace polluxd;
+  for (const auto methods :
+       {interface_methods(), driver_methods(), event_methods(), observe_methods(), route_methods(),
+        ipsec_methods(), stats_methods(), config_methods()})
+    for (const Method& m : methods)
+      EXPECT_THAT(headings, HasSubstr(" " + std::string{m.name} + ","));
 }
 }  // namespace

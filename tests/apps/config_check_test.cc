@@ -65,6 +65,13 @@ const Case kCases[] = {
     {"BadAddress",
      "[[interface]]\ndriver = \"idle\"\naddress = \"10.2.0.0/24\"\noptions = {device = \"b\"}\n",
      "f:12:11: interface idle0: 10.2.0.0/24 is the address of the subnet"},
+    {"NoGroup",
+     "[[interface]]\ndriver = \"idle\"\ngroups = [\"10.1.2.3\"]\noptions = {device = \"b\"}\n",
+     "f:12:10: interface idle0: 10.1.2.3 is no multicast group"},
+    {"GroupTwice",
+     "[[interface]]\ndriver = \"idle\"\ngroups = [\"ff05::2\", \"ff05::2\"]\noptions = {device = "
+     "\"b\"}\n",
+     "f:12:10: interface idle0: ff05::2 is given twice"},
     {"NoParent", "[[interface]]\ndriver = \"vlan\"\noptions = {parent = \"eth9\", id = 5}\n",
      "f:12:11: interface vlan0: parent=eth9: no such interface"},
     {"ParentIsATunnel", "[[interface]]\ndriver = \"vlan\"\noptions = {parent = \"t0\", id = 5}\n",

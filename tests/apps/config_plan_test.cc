@@ -63,6 +63,11 @@ std::string base_with(const std::string& from, const std::string& to) {
   return text.replace(at, from.size(), to);
 }
 
+void must_join(polluxd::Manager& m, const char* name, std::uint32_t group) {
+  const auto joined = m.join_group(name, core::IpAddress{group});
+  EXPECT_TRUE(joined) << (joined ? "" : joined.error().context);
+}
+
 struct Plans : testing::Test {
   Plans() { lab.apply(kBase); }
   std::vector<std::string> lines(const std::string& text) {
@@ -115,6 +120,28 @@ TEST_F(Plans, SayWhatChanges) {
   EXPECT_THAT(
       lines(base_with("remote = \"198.51.100.1\"", "remote = \"198.51.100.1\"\nup = false")),
       ElementsAre("~ tunnel ipsec0: up -> down"));
+}
+
+TEST_F(Plans, JoinAndLeaveGroups) {
+  const auto with = [](const std::string& groups) {
+    return base_with("address = \"10.1.0.1/24\"",
+                     "address = \"10.1.0.1/24\"\ngroups = [" + groups + "]");
+  };
+  const auto saved = [&] { return lab.manager.configuration().interfaces.at(0).groups; };
+  EXPECT_THAT(lines(with("\"239.1.2.3\", \"ff05::2\"")),
+              ElementsAre("~ interface lan0: +group 239.1.2.3, +group ff05::2"));
+  lab.apply(with("\"239.1.2.3\", \"ff05::2\""));
+  EXPECT_EQ(saved().size(), 2u);
+  EXPECT_TRUE(lab.plan(with("\"ff05::2\", \"239.1.2.3\"")).nothing()) << "in any order";
+  EXPECT_THAT(lines(with("\"239.9.9.9\", \"ff05::2\"")),
+              ElementsAre("~ interface lan0: -group 239.1.2.3, +group 239.9.9.9"));
+  lab.apply(with("\"239.9.9.9\", \"ff05::2\""));
+  EXPECT_THAT(polluxd::to_toml(lab.manager.configuration()),
+              HasSubstr("groups = [\"239.9.9.9\", \"ff05::2\"]"));
+  must_join(lab.manager, "lan0", 0xef000001);
+  EXPECT_EQ(saved().size(), 3u) << "as plx ifconfig joins it";
+  lab.apply(kBase);
+  EXPECT_TRUE(saved().empty());
 }
 
 TEST_F(Plans, MakeAnewWhatIsAnotherDevice) {

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: BSD-3-Clause
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <fstream>
 #include <sstream>
 
 #include "apps/polluxd/config_file.hh"
+#include "apps/polluxd/config_save.hh"
+#include "apps/polluxd/manager.hh"
 #include "tests/apps/temporary_folder.hh"
 
 namespace {
@@ -34,6 +37,57 @@ TEST_F(ConfigFile, GivesDefaultsForNothing) {
   EXPECT_EQ(config.limits.mbufs, polluxd::Limits{}.mbufs);
   EXPECT_EQ(config.socket_directory, "/run/pollux");
   EXPECT_TRUE(config.interfaces.empty());
+}
+
+TEST_F(ConfigFile, ReadsAndWritesAutoconfAndRtadv) {
+  const std::string text = R"([[interface]]
+driver = "af_packet"
+name = "lan0"
+autoconf = true
+options = {"iface" = "lan"}
+
+[interface.rtadv]
+enabled = false
+interval = 60
+lifetime = 90
+managed = true
+mtu = 1400
+
+[[interface.rtadv.prefix]]
+prefix = "2001:db8:1::/64"
+valid = 100
+preferred = 50
+autonomous = false
+)";
+  const Config config = good(text);
+  ASSERT_EQ(config.interfaces.size(), 1u);
+  EXPECT_TRUE(config.interfaces[0].autoconf);
+  polluxd::RtadvSpec wanted;
+  wanted.interval_s = 60;
+  wanted.lifetime_s = 90;
+  wanted.managed = true;
+  wanted.mtu = 1400;
+  wanted.prefixes = {{.prefix = {*proto::parse_ip6("2001:db8:1::"), 64},
+                      .valid_s = 100,
+                      .preferred_s = 50,
+                      .autonomous = false}};
+  EXPECT_EQ(config.interfaces[0].rtadv, wanted);
+  EXPECT_EQ(polluxd::to_toml(config), text);
+  const Config plain = good("[[interface]]\ndriver = \"x\"\n[interface.rtadv]\ninterval = 30\n");
+  EXPECT_TRUE(plain.interfaces[0].rtadv.enabled) << "the table is enough";
+  EXPECT_EQ(plain.interfaces[0].rtadv.lifetime_s, 90u) << "three intervals";
+}
+
+TEST_F(ConfigFile, ReadsAndWritesGroups) {
+  const std::string text = R"([[interface]]
+driver = "af_packet"
+name = "lan0"
+groups = ["239.1.2.3", "ff05::2"]
+)";
+  const Config config = good(text);
+  ASSERT_EQ(config.interfaces.at(0).groups.size(), 2u);
+  EXPECT_EQ(config.interfaces[0].groups[0], core::IpAddress{0xef010203});
+  EXPECT_EQ(polluxd::to_toml(config), text);
 }
 
 TEST_F(ConfigFile, ReadsTheProcessTables) {
@@ -220,5 +274,18 @@ TEST_F(ConfigFile, ReadsTheExampleOfTheDocumentation) {
   EXPECT_FALSE(config.routes.empty());
   EXPECT_FALSE(config.neighbors.empty());
   EXPECT_FALSE(config.sysctls.empty());
+}
+
+/// Every sysctl has its row in the documentation's table, with range and first value.
+TEST(Documentation, HasEverySysctl) {
+  std::ifstream file{POLLUX_DOCS "/configuration.md"};
+  std::stringstream all;
+  all << file.rdbuf();
+  const std::string text = all.str();
+  for (const core::SysctlNode& n : polluxd::Manager::default_sysctl().list()) {
+    const std::string row = fmt::format("| `{}` | {} to {} | {} | {} |", n.name, n.min, n.max,
+                                        n.initial, n.description);
+    EXPECT_NE(text.find(row + '\n'), std::string::npos) << "missing:\n" << row;
+  }
 }
 }  // namespace

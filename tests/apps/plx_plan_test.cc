@@ -62,11 +62,58 @@ TEST(PlxIfconfig, PrintsAsBsdDoes) {
                      {"mtu", 1500},
                      {"mac", "02:00:00:00:00:01"},
                      {"addresses", {"10.0.0.1/24"}},
+                     {"address_states",
+                      {{{"address", "10.0.0.1/24"}, {"state", "preferred"}},
+                       {{"address", "fe80::1/64"},
+                        {"state", "tentative"},
+                        {"valid_s", 9},
+                        {"origin", "autoconf"}}}},
+                     {"groups", {"ff02::1"}},
                      {"rx_queues", 1},
                      {"tx_queues", 2}}};
   EXPECT_EQ(plan.show(result),
             "wan0: flags=<UP,NO-CARRIER> mtu 1500\n\tether 02:00:00:00:00:01\n\tinet 10.0.0.1/24\n"
+            "\tinet6 fe80::1%wan0/64 tentative autoconf vltime 9\n"
             "\tdriver af_packet device veth0 queues 1 rx 2 tx\n");
+}
+
+TEST(PlxIfconfig, Inet6) {
+  expect_call(plx::ifconfig({"wan0", "inet6", "2001:db8::1/64", "alias"}), "interface.address.add",
+              {{"name", "wan0"}, {"address", "2001:db8::1/64"}});
+  expect_call(plx::ifconfig({"wan0", "inet6", "2001:db8::1/64", "no-alias"}),
+              "interface.address.delete", {{"name", "wan0"}, {"address", "2001:db8::1/64"}});
+  expect_call(plx::ifconfig({"wan0", "inet6", "autoconf"}), "interface.set",
+              {{"name", "wan0"}, {"autoconf", true}});
+  expect_call(plx::ifconfig({"wan0", "inet6", "no-autoconf"}), "interface.set",
+              {{"name", "wan0"}, {"autoconf", false}});
+  expect_call(plx::ifconfig({"wan0", "rtadv"}), "interface.rtadv.set",
+              {{"name", "wan0"}, {"enabled", true}});
+  expect_call(plx::ifconfig({"wan0", "join", "ff05::7"}), "group.join",
+              {{"name", "wan0"}, {"group", "ff05::7"}});
+}
+
+TEST(PlxNdp, SpeaksAsNetBsdDoes) {
+  expect_call(plx::ndp({}, {}), "neighbor.list", Json::object());
+  expect_call(plx::ndp({}, {.routers = true}), "router.list", Json::object());
+  expect_call(plx::ndp({}, {.prefixes = true}), "prefix.list", Json::object());
+  expect_call(plx::ndp({"fe80::7%wan0"}, {.remove = true}), "neighbor.delete",
+              {{"address", "fe80::7"}, {"interface", "wan0"}});
+  expect_call(plx::ndp({"fe80::7%wan0", "02:00:00:00:00:01"}, {.set = true}), "neighbor.add",
+              {{"address", "fe80::7"}, {"interface", "wan0"}, {"mac", "02:00:00:00:00:01"}});
+  EXPECT_THROW(plx::ndp({"fe80::7"}, {.remove = true}), UsageError) << "of which link?";
+  EXPECT_THROW(plx::ndp({"x"}, {}), UsageError);
+  EXPECT_THROW(plx::ndp({}, {.prefixes = true, .routers = true}), UsageError);
+  const Json neighbors{{{"interface", "lan0"}, {"address", "10.0.0.2"}, {"mac", nullptr}},
+                       {{"interface", "lan0"},
+                        {"address", "fe80::2"},
+                        {"mac", "02:00:00:00:00:02"},
+                        {"state", "stale"},
+                        {"router", true},
+                        {"expires_ms", 1500}}};
+  const std::string text = plx::ndp({}, {}).show(neighbors);
+  EXPECT_NE(text.find("fe80::2%lan0"), std::string::npos) << text;
+  EXPECT_NE(text.find("1.5s"), std::string::npos) << text;
+  EXPECT_EQ(text.find("10.0.0.2"), std::string::npos) << "that is arp's";
 }
 
 TEST(PlxRoute, Adds) {

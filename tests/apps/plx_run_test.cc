@@ -217,4 +217,73 @@ TEST_F(PlxRun, PingWithoutAReplyLeavesWithOne) {
   EXPECT_EQ(ran.status, 1);
   EXPECT_THAT(ran.out, HasSubstr("2 packets transmitted, 0 received, 100% packet loss"));
 }
+
+TEST_F(PlxRun, PingShowsErrors) {
+  serve({{"result",
+          {{"kind", "time-exceeded"},
+           {"code", 0},
+           {"source", "10.0.0.9"},
+           {"bytes", 64},
+           {"ttl", 9},
+           {"rtt_us", 700}}}});
+  const Ran ran = run({"ping", "-c", "1", "-t", "1", "-D", "-I", "10.0.0.1", "10.0.0.2"});
+  EXPECT_EQ(ran.status, 1);
+  EXPECT_THAT(ran.out, HasSubstr("From 10.0.0.9: icmp_seq=1 Time to live exceeded\n"));
+  EXPECT_THAT(ran.out, HasSubstr("1 packets transmitted, 0 received, +1 errors, 100% packet loss"));
+  stop();
+  EXPECT_EQ(requests[0]["params"], (json{{"destination", "10.0.0.2"},
+                                         {"size", 56},
+                                         {"timeout_ms", 1000},
+                                         {"ttl", 1},
+                                         {"dont_fragment", true},
+                                         {"source", "10.0.0.1"}}));
+}
+
+TEST_F(PlxRun, PingSaysThatDataDiffers) {
+  serve({{"result",
+          {{"kind", "reply"},
+           {"intact", false},
+           {"source", "::1"},
+           {"bytes", 56},
+           {"ttl", 64},
+           {"rtt_us", 700}}}});
+  const Ran ran = run({"ping6", "-c", "1", "::1"});
+  EXPECT_THAT(ran.out, HasSubstr("64 bytes from ::1: icmp_seq=1 ttl=64 time=0.700 ms (DATA DIFF"));
+  EXPECT_THAT(ran.out, HasSubstr("0 received, +1 corrupted"));
+}
+
+TEST_F(PlxRun, TracerouteEndsAtAClosedPort) {
+  serve({{"result",
+          {{"kind", "unreachable"},
+           {"code", 3},
+           {"source", "10.0.0.2"},
+           {"bytes", 64},
+           {"ttl", 64},
+           {"rtt_us", 1500}}}});
+  const Ran ran = run({"traceroute", "-n", "-q", "2", "10.0.0.2"});
+  EXPECT_EQ(ran.status, 0) << ran.error;
+  EXPECT_EQ(ran.out,
+            "traceroute to 10.0.0.2 (10.0.0.2), 30 hops max, 60 byte packets\n"
+            " 1  10.0.0.2  1.500 ms  1.500 ms\n");
+  stop();
+  ASSERT_EQ(requests.size(), 2u);
+  EXPECT_EQ(requests[1]["params"], (json{{"destination", "10.0.0.2"},
+                                         {"size", 32},
+                                         {"timeout_ms", 2000},
+                                         {"ttl", 1},
+                                         {"port", 33435}}));
+}
+
+TEST_F(PlxRun, TracerouteMarksWhereItEnds) {
+  serve({{"result",
+          {{"kind", "unreachable"},
+           {"code", 13},
+           {"source", "10.0.0.9"},
+           {"bytes", 64},
+           {"ttl", 64},
+           {"rtt_us", 1500}}}});
+  const Ran ran = run({"traceroute", "-n", "-I", "-q", "1", "10.0.0.2"});
+  EXPECT_EQ(ran.status, 1);
+  EXPECT_THAT(ran.out, HasSubstr(" 1  10.0.0.9  1.500 ms !X\n"));
+}
 }  // namespace

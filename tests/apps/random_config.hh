@@ -74,6 +74,8 @@ private:
     if (one_in(4)) text_ += "up = false\n";
     if (one_in(4)) text_ += "promiscuous = true\n";
     if (one_in(4)) text_ += "rss = \"off\"\n";
+    if (one_in(3))
+      text_ += fmt::format("groups = [\"239.0.0.{}\", \"ff05::{}\"]\n", below(3), 2 + below(2));
     if (!one_in(2)) return;
     const std::string vlan = fmt::format("v{}", n);
     text_ += fmt::format(

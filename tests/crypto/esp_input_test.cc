@@ -47,9 +47,11 @@ TEST_F(EspInput, MakesOneSegmentOfSeveralWhereTheFirstHasRoom) {
   const Packet sealed = seal({});
   const auto run = [&](std::size_t room) {
     test::PacketPool small{7, static_cast<std::uint16_t>(RTE_PKTMBUF_HEADROOM + room)};
-    core::Burst burst, opened;
+    core::Burst burst;
+    crypto::EspInputNext next;
+    core::Burst& opened = next.inner;
     burst.push(small.try_make_chained(sealed, sealed.size() - 20, 13));
-    crypto::esp_input(right, right_esp, config, burst, opened);
+    crypto::esp_input(right, right_esp, config, 0, burst, next);
     Packets passed;
     for (rte_mbuf* o : opened.take()) passed.push_back(test::take_bytes(o));
     EXPECT_EQ(small.in_use(), 0u);
@@ -85,12 +87,14 @@ TEST_F(EspInput, TakesMorePaddingThanAlignmentNeeds) {
 }
 
 TEST_F(EspInput, ForgetsWhatTheDeviceSaidOfTheOuterPacket) {
-  core::Burst burst, opened;
+  core::Burst burst;
+  crypto::EspInputNext next;
+  core::Burst& opened = next.inner;
   rte_mbuf* m = pool.make(seal({}));
   m->ol_flags = RTE_MBUF_F_RX_IP_CKSUM_GOOD | RTE_MBUF_F_RX_L4_CKSUM_BAD | RTE_MBUF_F_RX_RSS_HASH;
   m->packet_type = RTE_PTYPE_L4_UDP;
   burst.push(m);
-  crypto::esp_input(right, right_esp, config, burst, opened);
+  crypto::esp_input(right, right_esp, config, 0, burst, next);
   ASSERT_EQ(opened.size(), 1);
   EXPECT_EQ(opened.packets()[0]->ol_flags, 0u);
   EXPECT_EQ(opened.packets()[0]->packet_type, 0u);

@@ -101,10 +101,12 @@ Packet EspLab::seal(const Sealed& s) {
 std::vector<Packet> EspLab::open(const std::vector<Packet>& packets) {
   std::vector<Packet> passed;
   for (std::size_t at = 0; at < packets.size(); at += core::Burst::kCapacity) {
-    core::Burst burst, opened;
+    core::Burst burst;
+    crypto::EspInputNext next;
+    core::Burst& opened = next.inner;
     for (std::size_t i = at; i < std::min(packets.size(), at + core::Burst::kCapacity); ++i)
       burst.push(pool.make(packets[i]));
-    crypto::esp_input(right, right_esp, config, burst, opened);
+    crypto::esp_input(right, right_esp, config, 0, burst, next);
     EXPECT_TRUE(burst.empty());
     for (rte_mbuf* m : opened.take()) passed.push_back(take_bytes(m));
   }

@@ -85,10 +85,12 @@ TEST_F(EspThreads, SharedInboundSaOpensEachPacketOnce) {
       core::Worker w{static_cast<std::uint16_t>(t), 4, nullptr};
       crypto::EspShard esp{kSas};
       for (std::size_t at = 0; at < sealed.size(); at += kBurst) {
-        core::Burst burst, out_of_it;
+        core::Burst burst;
+        crypto::EspInputNext next;
+        core::Burst& out_of_it = next.inner;
         for (std::size_t i = at; i < std::min(sealed.size(), at + kBurst); ++i)
           burst.push(pool.make(sealed[i]));
-        crypto::esp_input(w, esp, config, burst, out_of_it);
+        crypto::esp_input(w, esp, config, 0, burst, next);
         opened += out_of_it.size();
         for (rte_mbuf* m : out_of_it.take()) rte_pktmbuf_free(m);
       }
@@ -116,10 +118,12 @@ TEST_F(EspThreads, SasComeAndGoWhileAWorkerUsesThem) {
     crypto::EspShard esp{kSas};
     rcu.enter(0);
     while (!stop.load(std::memory_order_relaxed)) {
-      core::Burst burst, out_of_it;
+      core::Burst burst;
+      crypto::EspInputNext next;
+      core::Burst& out_of_it = next.inner;
       for (unsigned i = 0; i < 8; ++i) burst.push(pool.make(i % 2 == 0 ? lasting : passing));
       offered += 8;
-      crypto::esp_input(w, esp, config, burst, out_of_it);
+      crypto::esp_input(w, esp, config, 0, burst, next);
       opened += out_of_it.size();
       for (rte_mbuf* m : out_of_it.take()) rte_pktmbuf_free(m);
       rcu.quiescent(0);

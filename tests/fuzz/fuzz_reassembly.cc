@@ -139,7 +139,7 @@ void arrive(Lab& l, Reader& in, std::uint8_t how) {
   if ((how & 1) == 0) {
     core::Burst fragments;
     fragments.push(make(l, ip4_fragment(in), how));
-    proto::reassemble_ip4(l.w, l.r, l.limits, fragments, whole);
+    proto::reassemble_ip4(l.w, l.r, l.limits, 0, fragments, whole);
   } else {
     core::NotedBurst<proto::Ip6FragmentPlace> fragments;
     core::NotedBurst<proto::Ip6Cause> refused;
@@ -152,8 +152,7 @@ void arrive(Lab& l, Reader& in, std::uint8_t how) {
 }
 
 void expire(Lab& l) {
-  core::NotedBurst<proto::Icmp4Cause> late4;
-  core::NotedBurst<core::InterfaceId> late6;
+  core::NotedBurst<proto::LateDatagram> late4, late6;
   proto::reassembly_expire(l.w, l.r, l.limits, late4, late6);
   for (rte_mbuf* m : late4.take()) l.w.drop(m, DropReason::FragmentTimeout);
   for (rte_mbuf* m : late6.take()) l.w.drop(m, DropReason::FragmentTimeout);

@@ -72,6 +72,7 @@ crypto::SaSpec Gateway::sa(crypto::Direction direction) const {
 void Gateway::configure() {
   using Kind = polluxd::RouteSpec::Kind;
   must(manager.set_sysctl("net.inet.ip.forwarding", 1), "forwarding is switched on");
+  must(manager.set_sysctl("net.inet.ip.redirect", 1), "redirects are sent");
   attach("lan0", lan, kLanMac, {kLanIp, 24}, kLanMtu);
   attach("wan0", wan, kWanMac, {kWanIp, 24}, kWanMtu);
   must(manager.create_tunnel({.name = "ipsec0",
@@ -100,6 +101,7 @@ void Gateway::configure() {
 void Gateway::configure_ip6() {
   const auto prefix = [](const char* text) { return proto::parse_ip_prefix(text).value(); };
   must(manager.set_sysctl("net.inet6.ip6.forwarding", 1), "forwarding is switched on");
+  must(manager.set_sysctl("net.inet6.ip6.redirect", 1), "redirects are sent");
   must(manager.add_address("lan0", prefix("2001:db8:1::1/64")), "an address is added");
   must(manager.add_address("wan0", prefix("2001:db8:9::1/64")), "an address is added");
   must(manager.add_neighbor({"lan0", prefix("2001:db8:1::2").address, test::mac(2)}),

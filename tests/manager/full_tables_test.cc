@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Requests that meet a full table, at every step at which they may meet it.
+#include <fmt/format.h>
+
 #include "tests/manager/describe.hh"
 #include "tests/stage/router.hh"
 
@@ -124,5 +126,92 @@ TEST(FullTables, InterfacesTunnelsNeighborsSas) {
   must(r.manager.destroy_interface("lan0"));
   EXPECT_EQ(tunnel("ipsec1"), Errc::Full);
   EXPECT_EQ(refusal(r.attach(port, {}, mac(0x30))), std::nullopt);
+}
+/// A request that meets a full table: it says which, and how it is made larger, and nothing
+/// changes.
+template <class Request>
+void expect_full(Router& r, const char* limit, Request request) {
+  const std::string before = describe(r.manager);
+  const auto refused = request();
+  ASSERT_FALSE(refused) << limit;
+  EXPECT_EQ(refused.error().code, Errc::Full) << limit;
+  EXPECT_NE(refused.error().context.find(fmt::format("(limits.{})", limit)), std::string::npos)
+      << refused.error().context;
+  EXPECT_EQ(describe(r.manager), before) << limit;
+}
+
+std::uint64_t used(const Router& r, std::string_view table) {
+  for (const auto& u : r.manager.usage())
+    if (u.table == table) return u.used;
+  ADD_FAILURE() << "no table " << table;
+  return 0;
+}
+
+polluxd::RouteSpec blackhole(const std::string& prefix, const std::string& vrf = {}) {
+  polluxd::RouteSpec spec{.prefix = *proto::parse_ip_prefix(prefix), .kind = Kind::Blackhole};
+  spec.vrf = vrf;
+  return spec;
+}
+
+TEST(FullTables, SayWhichLimitAndStayAsTheyAre) {
+  Router::Options options;
+  options.limits.vrfs = 1;
+  options.limits.vrf_routes = 16;
+  options.limits.vrf_groups = 64;
+  options.limits.next_hop_groups = 1;
+  Router r{options};
+  r.configure();
+  const auto add = [&](const polluxd::RouteSpec& spec) {
+    return [&r, spec] { return r.manager.add_route(spec); };
+  };
+  while (used(r, "routes") < r.limits.routes)
+    must(r.manager.add_route(blackhole(fmt::format("20.{}.0.0/16", used(r, "routes")))));
+  expect_full(r, "routes", add(blackhole("30.0.0.0/8")));
+  expect_full(r, "routes", [&] {
+    return r.manager.add_neighbor({"lan0", ip("10.1.0.99"), mac(1)});
+  });
+  while (used(r, "routes6") < r.limits.routes6)
+    must(r.manager.add_route(blackhole(fmt::format("3:{:x}::/32", used(r, "routes6")))));
+  expect_full(r, "routes6", add(blackhole("4::/16")));
+
+  must(r.manager.add_vrf({"red", 0}));
+  expect_full(r, "vrfs", [&] { return r.manager.add_vrf({"blue", 0}); });
+  for (int n = 0; refusal(r.manager.add_route(blackhole(fmt::format("20.{}.0.0/16", n), "red"))) ==
+                  std::nullopt;)
+    ++n;
+  expect_full(r, "vrf_routes", add(blackhole("30.0.0.0/8", "red")));
+  for (int n = 0;
+       n < 7 && !refusal(r.manager.add_route(blackhole(fmt::format("{}::/128", n + 4), "red")));)
+    ++n;
+  expect_full(r, "vrf_groups", add(blackhole("aaaa::/128", "red")));
+}
+
+TEST(FullTables, GroupsOfLongPrefixesAndOfNextHops) {
+  Router::Options options;
+  options.limits.route_groups = 8;
+  options.limits.next_hop_groups = 1;
+  Router r{options};
+  r.configure();
+  const auto add = [&](const polluxd::RouteSpec& spec) {
+    return [&r, spec] { return r.manager.add_route(spec); };
+  };
+  for (int n = 0; used(r, "route_groups") < 8; ++n)
+    must(r.manager.add_route(blackhole(fmt::format("20.0.{}.0/25", n))));
+  expect_full(r, "route_groups", add(blackhole("21.0.0.0/25")));
+  must(r.manager.add_route(blackhole("20.0.0.128/26")));  // in a group that is there
+  std::string refused;
+  for (int n = 0; refused.empty() && n < 4096; ++n)
+    if (const auto added = r.manager.add_route(blackhole(fmt::format("3:{:x}:1::/48", n))); !added)
+      refused = added.error().context;
+  EXPECT_NE(refused.find("(limits.route"), std::string::npos) << refused;
+
+  polluxd::RouteSpec several{.prefix = *proto::parse_ip_prefix("22.0.0.0/8")};
+  several.next_hops = {{ip("10.1.0.98"), "", 1}, {ip("10.1.0.99"), "", 1}};
+  must(r.manager.add_route(several));
+  several.prefix = *proto::parse_ip_prefix("23.0.0.0/8");
+  must(r.manager.add_route(several));  // the same group
+  several.next_hops[0].weight = 2;
+  several.prefix = *proto::parse_ip_prefix("24.0.0.0/8");
+  expect_full(r, "next_hop_groups", add(several));
 }
 }  // namespace

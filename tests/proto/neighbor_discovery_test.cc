@@ -125,7 +125,7 @@ protected:
   std::uint64_t now_us_ = 0;
   NeighborTable table_{
       {.next_hops = next_hops_,
-       .routes = routes_,
+       .routes = [this](core::InterfaceId) -> proto::RouteTable& { return routes_; },
        .limit = kLimit,
        .link =
            [](core::InterfaceId id, const IpAddress& address) {

@@ -92,22 +92,23 @@ protected:
   std::map<std::size_t, std::uint64_t> packets_;
   std::vector<Asked> asked_;
   std::uint64_t now_us_ = 0;
-  NeighborTable table_{{.next_hops = next_hops_,
-                        .routes = routes_,
-                        .limit = kLimit,
-                        .link =
-                            [](core::InterfaceId id, const core::IpAddress& address) {
-                              return proto::NextHopFields{.interface = id,
-                                                          .mtu = 1500,
-                                                          .gateway = address,
-                                                          .source = ip("192.0.2.1"),
-                                                          .src_mac = mac(1)};
-                            },
-                        .request =
-                            [this](core::InterfaceId, const core::IpAddress& address, auto to) {
-                              asked_.push_back({address, to});
-                            },
-                        .packets = [this](proto::NextHopId id) { return packets_[id]; }}};
+  NeighborTable table_{
+      {.next_hops = next_hops_,
+       .routes = [this](core::InterfaceId) -> proto::RouteTable& { return routes_; },
+       .limit = kLimit,
+       .link =
+           [](core::InterfaceId id, const core::IpAddress& address) {
+             return proto::NextHopFields{.interface = id,
+                                         .mtu = 1500,
+                                         .gateway = address,
+                                         .source = ip("192.0.2.1"),
+                                         .src_mac = mac(1)};
+           },
+       .request =
+           [this](core::InterfaceId, const core::IpAddress& address, auto to) {
+             asked_.push_back({address, to});
+           },
+       .packets = [this](proto::NextHopId id) { return packets_[id]; }}};
 };
 
 TEST_F(NeighborTableTest, AskedForThreeTimesASecondApartThenFailedThenForgotten) {
@@ -354,6 +355,18 @@ TEST_F(NeighborTableTest, FullTableKeepsWhatIsOfUseAndForgetsWhatIsNot) {
   EXPECT_EQ(table_.used(), kLimit);
   EXPECT_EQ(next_hops_.used(), hops);
   EXPECT_EQ(kind(), NextHopKind::Reachable);
+}
+
+/// Whoever asks us gets an entry, but has not answered us: those who have, and gateways, stay.
+TEST_F(NeighborTableTest, OnesThatOnlySpeakToUsGiveWay) {
+  reachable();
+  for (std::uint32_t n = 1; n <= 3 * kLimit; ++n)
+    seen(mac(static_cast<std::uint8_t>(n)), 0xc0000280 + n, /*asks_us=*/true);
+  EXPECT_EQ(state(), NeighborState::Reachable) << "it has answered";
+  EXPECT_LE(table_.used(), kLimit);
+  EXPECT_EQ(state(0xc0000281), std::nullopt) << "the oldest have gone";
+  ASSERT_TRUE(table_.use(kLink, ip("192.0.2.77"))) << "a route's gateway finds room";
+  EXPECT_EQ(state(ip("192.0.2.77")), NeighborState::Idle);
 }
 
 TEST_F(NeighborTableTest, NextHopTableFullIsRefusedWithNothingChanged) {

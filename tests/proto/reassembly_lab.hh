@@ -30,7 +30,7 @@ protected:
     for (const Packet& f : fragments) {
       core::Burst in, whole;
       in.push(pool.make(f));
-      proto::reassemble_ip4(w, r, limits, in, whole);
+      proto::reassemble_ip4(w, r, limits, 0, in, whole);
       take(whole, all);
     }
     return all;
@@ -45,7 +45,7 @@ protected:
       core::NotedBurst<proto::Ip6FragmentPlace> in;
       core::Burst whole;
       core::NotedBurst<proto::Ip6Cause> refused;
-      in.push(pool.make(f), {link, at});
+      in.push(pool.make(f), {.link = link, .at = at});
       proto::reassemble_ip6(w, r, limits, in, whole, refused);
       take(whole, all);
       for (rte_mbuf* m : refused.take()) {
@@ -64,17 +64,14 @@ protected:
   /// Time goes on; what is given up is noted in `told` as "4" or "6", its link and its bytes.
   void pass(std::uint64_t us) {
     w.now_us += us;
-    core::NotedBurst<proto::Icmp4Cause> refused4;
-    core::NotedBurst<core::InterfaceId> refused6;
+    core::NotedBurst<proto::LateDatagram> refused4, refused6;
     proto::reassembly_expire(w, r, limits, refused4, refused6);
     for (rte_mbuf* m : refused4.take()) {
-      EXPECT_EQ(refused4.notes()[0].type, 11);
-      EXPECT_EQ(refused4.notes()[0].code, 1);
       late.push_back(bytes_of(m));
-      w.drop(m, refused4.notes()[0].reason);
+      w.drop(m, core::DropReason::FragmentTimeout);
     }
     for (std::size_t i = 0; rte_mbuf * m : refused6.take()) {
-      late_links.push_back(refused6.notes()[i++]);
+      late_links.push_back(refused6.notes()[i++].link);
       late.push_back(bytes_of(m));
       w.drop(m, core::DropReason::FragmentTimeout);
     }

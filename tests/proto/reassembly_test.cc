@@ -180,7 +180,7 @@ TEST_F(Reassembly4, OneSegmentWhereItFitsElseTheHeadersInTheFirst) {
       const std::size_t length = std::min(8 * (1 + at % 64), size - at);
       core::Burst in;
       in.push(pool.make(part4({}, data, at, length)));
-      proto::reassemble_ip4(w, r, limits, in, whole);
+      proto::reassemble_ip4(w, r, limits, 0, in, whole);
     }
     ASSERT_EQ(whole.size(), 1u);
     rte_mbuf* m = whole.take()[0];
@@ -195,7 +195,7 @@ TEST_F(Reassembly4, FragmentsInSeveralSegments) {
   core::Burst in, whole;
   in.push(pool.try_make_chained(part4({}, data, 1496, 1504), 200, 333));
   in.push(pool.try_make_chained(part4({}, data, 0, 1496), 128, 100));
-  proto::reassemble_ip4(w, r, limits, in, whole);
+  proto::reassemble_ip4(w, r, limits, 0, in, whole);
   ASSERT_EQ(whole.size(), 1u);
   EXPECT_EQ(take_bytes(whole.take()[0]), ip4({}, data));
 }
@@ -365,7 +365,7 @@ TEST_F(Reassembly4, WhatTheDeviceSaidOfAFragmentIsNotKept) {
     m->ol_flags |= RTE_MBUF_F_RX_L4_CKSUM_BAD | RTE_MBUF_F_RX_IP_CKSUM_GOOD;
     in.push(m);
   }
-  proto::reassemble_ip4(w, r, limits, in, whole);
+  proto::reassemble_ip4(w, r, limits, 0, in, whole);
   ASSERT_EQ(whole.size(), 1u);
   rte_mbuf* m = whole.take()[0];
   EXPECT_EQ(m->ol_flags, 0u);

@@ -116,6 +116,13 @@ TEST_F(ArpInput, PaddingIsNotSentBack) {
   EXPECT_EQ(settle(Stage::ArpInput, 1).only("sent").size(), 42u);
 }
 
+TEST_F(ArpInput, ProbeOfAnotherAddressSaysNothing) {  // RFC 5227 section 1.1
+  Arp probe = from_neighbor();
+  probe.sender_ip = 0;
+  probe.target_ip = kOurIp + 9;
+  EXPECT_TRUE(put(probe).events.empty());
+}
+
 TEST_F(ArpInput, ProbeIsAnsweredAndNothingLearnt) {  // RFC 5227 section 1.1
   Arp probe = from_neighbor();
   probe.sender_ip = 0;
@@ -129,7 +136,9 @@ TEST_F(ArpInput, WhatWasNotAskedForMayOnlyUpdate) {  // RFC 826, merge flag
   reply.operation = 2;
   Arp gratuitous = from_neighbor();
   gratuitous.target_ip = kNeighborIp;
-  for (const Arp& a : {reply, gratuitous}) {
+  Arp for_another = from_neighbor();
+  for_another.target_ip = kOurIp + 9;
+  for (const Arp& a : {reply, gratuitous, for_another}) {
     const Outcome o = put(a);
     ASSERT_EQ(o.events.size(), 1u);
     EXPECT_EQ(o.events[0].kind, EventKind::NeighborSeen);

@@ -128,7 +128,8 @@ TEST_F(CaptureTest, WhatTheDeviceDoesNotTakeIsNotSent) {
 
 TEST_F(CaptureTest, PacketOfOurOwnIsDroppedAsAnIpPacket) {
   c.start(r, {.drops = true});
-  must(r.manager.ping(ip("192.0.2.255"), Router::kWanIp, 8, 1000, [](const auto&) {}));
+  must(r.manager.ping({.destination = ip("192.0.2.255"), .source = Router::kWanIp, .size = 8},
+                      [](const auto&) {}));
   settle();
   ASSERT_EQ(c.packets.size(), 1u);
   EXPECT_EQ(c.packets[0].layer, Layer::Ip);

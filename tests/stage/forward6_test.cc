@@ -191,6 +191,60 @@ TEST_F(Forward6, WaitsForTheNeighbor) {
         sent.end());
 }
 
+/// A scan of a /64 fills the table with questions, never more than it holds, and costs no neighbour
+/// that answers its place; traffic to that one goes on without loss (RFC 6583).
+TEST_F(Forward6, ScanEvictsNobodyWhoLives) {
+  const IpAddress live = addr6("2001:db8:1::77");
+  const core::MacAddress live_mac = mac(0x77);
+  const auto at = [](std::uint32_t n) {
+    IpAddress a = addr6("2001:db8:1:0:aaaa::");
+    for (std::size_t i = 0; i < 4; ++i) a.bytes()[15 - i] = static_cast<std::uint8_t>(n >> (8 * i));
+    return a;
+  };
+  const auto to = [&](const IpAddress& dst) {
+    return gateway_to_router(udp({.src = far, .dst = dst}));
+  };
+  r.receive(r.wan, to(live));
+  Packet advertised(live.bytes().begin(), live.bytes().end());
+  advertised.insert(advertised.end(), {2, 1});
+  advertised.insert(advertised.end(), live_mac.begin(), live_mac.end());
+  r.receive(r.lan, ether6({.dst = Router::kLanMac, .src = live_mac},
+                          ip6_icmp({.hop_limit = 255, .src = live, .dst = lan_ip},
+                                   {.type = 136, .word = 0x60000000}, advertised)));
+  r.iterate();
+  (void)r.lan.take_sent();
+  const auto state = [&](const IpAddress& a) {
+    const auto all = r.manager.neighbors();
+    const auto found = std::ranges::find(all, a, &proto::NeighborInfo::address);
+    return found == all.end() ? std::nullopt : std::optional{found->state};
+  };
+  ASSERT_EQ(state(live), proto::NeighborState::Reachable);
+
+  std::uint64_t arrived = 0;
+  const auto collect = [&] {
+    for (const Packet& f : r.lan.take_sent())
+      arrived += std::equal(live_mac.begin(), live_mac.end(), f.begin()) && f[20] == 17 ? 1u : 0u;
+  };
+  constexpr std::uint32_t kScanned = 20'000;
+  for (std::uint32_t n = 0; n < kScanned; n += 20) {
+    Packets burst;
+    for (std::uint32_t k = 0; k < 20; ++k) burst.push_back(to(at(97 * (n + k))));
+    burst.push_back(to(live));
+    r.receive(r.wan, std::move(burst));
+    collect();
+    ASSERT_LE(r.manager.neighbors().size(), r.limits.neighbors);
+  }
+  r.iterate();
+  collect();
+  EXPECT_EQ(arrived, kScanned / 20u);
+  EXPECT_EQ(state(live), proto::NeighborState::Reachable);
+  EXPECT_EQ(state(host), proto::NeighborState::Permanent);
+  EXPECT_GT(r.drops()["NeighborHoldFull"], 0u);
+  r.run_for(30);  // what waited has gone
+  (void)r.lan.take_sent();
+  EXPECT_EQ(r.held(), 0u);
+}
+
 TEST_F(Forward6, GoesThroughVlans) {
   through_vlan = true;
   polluxd::InterfaceSpec spec;

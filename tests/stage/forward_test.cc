@@ -274,7 +274,7 @@ TEST_F(Forward, PingFromTheStack) {
     else
       failed = answer.error().code;
   };
-  must(r.manager.ping(kFar, 0, 56, 1000, done));
+  must(r.manager.ping({.destination = kFar}, done));
   r.iterate();
   const auto sent = r.wan.take_sent();
   ASSERT_EQ(sent.size(), 1u);
@@ -287,13 +287,18 @@ TEST_F(Forward, PingFromTheStack) {
   r.receive(r.wan, from_gateway(ip4_icmp({.ttl = 50, .src = kFar, .dst = Router::kWanIp}, answer,
                                          PacketBytes{sent[0]}.subspan(42))));
   ASSERT_TRUE(reply);
+  EXPECT_EQ(reply->kind, polluxd::PingReply::Kind::Reply);
+  EXPECT_TRUE(reply->intact);
   EXPECT_EQ(reply->bytes, 56);
   EXPECT_EQ(reply->ttl, 50);
   EXPECT_GE(reply->rtt_us, 30'000u);
-  must(r.manager.ping(kFar, 0, 56, 1000, done));
+  must(r.manager.ping({.destination = kFar}, done));
   r.run_for(2);
   EXPECT_EQ(failed, core::Errc::Timeout);
-  EXPECT_EQ(refusal(r.manager.ping(ip("203.0.113.7"), 0, 56, 1000, done)), core::Errc::NotFound);
-  EXPECT_EQ(refusal(r.manager.ping(kFar, 0, 1473, 1000, done)), core::Errc::Invalid);
+  EXPECT_EQ(refusal(r.manager.ping({.destination = ip("203.0.113.7")}, done)),
+            core::Errc::NotFound);
+  EXPECT_EQ(
+      refusal(r.manager.ping({.destination = kFar, .size = 1473, .dont_fragment = true}, done)),
+      core::Errc::Invalid);
 }
 }  // namespace

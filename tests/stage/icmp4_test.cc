@@ -11,9 +11,10 @@ using namespace test;
 class Icmp4Input : public StageLab {
 protected:
   void run(core::Burst& in) {
-    core::Burst out;
-    proto::icmp4_input(worker, config, in, out);
+    core::Burst out, raw;
+    proto::icmp4_input(worker, config, in, out, raw);
     collect("out", out);
+    collect("raw", raw);
   }
   static Packet message(std::uint8_t type) { return ip4_icmp({}, {.type = type}, pattern(28)); }
 };
@@ -22,17 +23,15 @@ TEST_F(Icmp4Input, Table) {
   check(Stage::Icmp4Input,
         {
             {.name = "EchoRequest", .packet = message(8), .next = "out"},
-            {.name = "EchoReply", .packet = message(0), .next = "consumed"},
-            {.name = "Unreachable", .packet = message(3), .next = "consumed"},
-            {.name = "SourceQuench", .packet = message(4), .next = "consumed"},
-            {.name = "Redirect", .packet = message(5), .next = "consumed"},
-            {.name = "TimeExceeded", .packet = message(11), .next = "consumed"},
-            {.name = "ParameterProblem", .packet = message(12), .next = "consumed"},
-            {.name = "Timestamp", .packet = message(13), .dropped = DropReason::Icmp4UnknownType},
-            {.name = "RouterSolicitation",
-             .packet = message(10),
-             .dropped = DropReason::Icmp4UnknownType},
-            {.name = "Type255", .packet = message(255), .dropped = DropReason::Icmp4UnknownType},
+            {.name = "EchoReply", .packet = message(0), .next = "raw"},
+            {.name = "Unreachable", .packet = message(3), .next = "raw"},
+            {.name = "SourceQuench", .packet = message(4), .next = "raw"},
+            {.name = "Redirect", .packet = message(5), .next = "raw"},
+            {.name = "TimeExceeded", .packet = message(11), .next = "raw"},
+            {.name = "ParameterProblem", .packet = message(12), .next = "raw"},
+            {.name = "Timestamp", .packet = message(13), .next = "raw"},
+            {.name = "RouterSolicitation", .packet = message(10), .next = "raw"},
+            {.name = "Type255", .packet = message(255), .next = "raw"},
             {.name = "EchoWithoutData", .packet = ip4_icmp({}, {}, {}), .next = "out"},
             {.name = "Truncated",
              .packet = ip4({.protocol = 1}, pattern(7)),
@@ -64,21 +63,6 @@ TEST_F(Icmp4Input, OptionsAreLeftBehind) {
   run(in);
   EXPECT_EQ(settle(Stage::Icmp4Input, 1).only("out"),
             ip4_icmp({.src = kOurIp, .dst = kPeerIp}, {.type = 0}, pattern(8)));
-}
-
-TEST_F(Icmp4Input, EchoReplyIsReported) {
-  core::Burst in;
-  in.push(pool.make(ip4_icmp({.ttl = 61}, {.type = 0, .word1 = 5, .word2 = 6}, pattern(12))));
-  run(in);
-  const Outcome o = settle(Stage::Icmp4Input, 1);
-  ASSERT_EQ(o.events.size(), 1u);
-  EXPECT_EQ(o.events[0].kind, core::EventKind::EchoReply);
-  EXPECT_EQ(o.events[0].address, kPeerIp);
-  EXPECT_EQ(o.events[0].id, 5);
-  EXPECT_EQ(o.events[0].sequence, 6);
-  EXPECT_EQ(o.events[0].ttl, 61);
-  EXPECT_EQ(o.events[0].length, 12);
-  EXPECT_EQ(o.events[0].at_us, kNow_us);
 }
 
 class Icmp4Error : public StageLab {
@@ -119,6 +103,12 @@ TEST_F(Icmp4Error, WhoIsToldTable) {
            Line{"Redirect", icmp(5), false},
            Line{"TimeExceeded", icmp(11), false},
            Line{"ParameterProblem", icmp(12), false},
+           Line{"ToAGroup", ip4_udp({.dst = ip("224.0.0.5")}, {}, pattern(8)), false},
+           Line{"ToAll", ip4_udp({.dst = ip("255.255.255.255")}, {}, pattern(8)), false},
+           Line{"FromNobody", ip4_udp({.src = 0}, {}, pattern(8)), false},
+           Line{"FromAGroup", ip4_udp({.src = ip("224.0.0.1")}, {}, pattern(8)), false},
+           Line{"FromAll", ip4_udp({.src = ip("255.255.255.255")}, {}, pattern(8)), false},
+           Line{"FromOurselves", ip4_udp({.src = ip("127.0.0.1")}, {}, pattern(8)), true},
            Line{"IcmpTooShortToTell", ip4({.protocol = 1}, pattern(7)), false},
        }) {
     SCOPED_TRACE(l.name);

@@ -82,4 +82,35 @@ TEST_F(Ip4Forward, RefusedPacketsAreUnchanged) {
   run(in, ip("10.1.2.3"));
   EXPECT_EQ(settle(Stage::Ip4Forward, 1).only("refused Ip4TtlExpired 11/0"), packet);
 }
+
+/// RFC 1812 sections 5.2.4.3 and 5.2.4.4; our address on wan0 is 203.0.113.1.
+TEST_F(Ip4Forward, WritesIntoOptions) {
+  const std::uint32_t stamp = static_cast<std::uint32_t>(kNow_us / 1000) | 0x80000000;
+  const auto byte = [&](int n) { return static_cast<std::uint8_t>(stamp >> 8 * n); };
+  struct Line {
+    const char* name;
+    Packet options, after;
+  };
+  const Line lines[] = {
+      {"RecordRoute", {7, 7, 4, 0, 0, 0, 0, 0}, {7, 7, 8, 203, 0, 113, 1, 0}},
+      {"RecordRouteFull", {7, 7, 8, 1, 2, 3, 4, 0}, {7, 7, 8, 1, 2, 3, 4, 0}},
+      {"Timestamp", {68, 8, 5, 0, 0, 0, 0, 0}, {68, 8, 9, 0, byte(3), byte(2), byte(1), byte(0)}},
+      {"TimestampAndAddress",
+       {68, 12, 5, 1, 0, 0, 0, 0, 0, 0, 0, 0},
+       {68, 12, 13, 1, 203, 0, 113, 1, byte(3), byte(2), byte(1), byte(0)}},
+      {"TimestampOfAnother",
+       {68, 12, 5, 3, 10, 0, 0, 1, 0, 0, 0, 0},
+       {68, 12, 5, 3, 10, 0, 0, 1, 0, 0, 0, 0}},
+      {"TimestampOverflow", {68, 8, 9, 0x10, 1, 1, 1, 1}, {68, 8, 9, 0x20, 1, 1, 1, 1}},
+      {"RouterAlert", {148, 4, 0, 0}, {148, 4, 0, 0}},
+  };
+  for (const Line& l : lines) {
+    SCOPED_TRACE(l.name);
+    core::Burst in;
+    in.push(pool.make(ip4({.ttl = 9, .options = l.options}, pattern(8))));
+    run(in, ip("10.1.2.3"));
+    EXPECT_EQ(settle(Stage::Ip4Forward, 1).only("out"),
+              ip4({.ttl = 8, .options = l.after}, pattern(8)));
+  }
+}
 }  // namespace

@@ -10,11 +10,13 @@ using namespace test;
 
 class Ip4Input : public StageLab {
 protected:
-  void run(core::Burst& in, bool trust_checksum = false) {
+  void run(core::Burst& in, proto::Ip4InputRules rules = {}) {
     core::NotedBurst<std::uint32_t> next;
-    proto::ip4_input(worker, trust_checksum, in, next);
+    core::NotedBurst<proto::Icmp4Cause> refused;
+    proto::ip4_input(worker, rules, in, next, refused);
     for (std::size_t i = 0; i < next.size(); ++i) destinations.push_back(next.notes()[i]);
     collect("checked", next);
+    collect(refused);
   }
   std::vector<std::uint32_t> destinations;
 };
@@ -86,20 +88,54 @@ TEST_F(Ip4Input, Table) {
           {.name = "StrictSourceRouteBehindNop",
            .packet = with({1, 137, 7, 4, 10, 0, 0, 1}),
            .dropped = DropReason::Ip4SourceRoute},
+          {.name = "RecordRouteFull", .packet = with({7, 7, 8, 1, 2, 3, 4, 0}), .next = "checked"},
+          {.name = "RouterAlert", .packet = with({148, 4, 0, 0}), .next = "checked"},  // RFC 2113
+          {.name = "TimestampOverflowing",
+           .packet = with({68, 8, 9, 0xe0, 0, 0, 0, 0}),
+           .next = "checked"},
+          // What is wrong, and the byte of the header: RFC 792 page 8, RFC 1812 section 4.3.3.5.
           {.name = "OptionLengthPastTheHeader",
            .packet = with({7, 5, 4, 0}),
-           .dropped = DropReason::Ip4BadOption},
+           .next = "refused Ip4BadOption 12/0, MTU 21"},
           {.name = "OptionLengthZero",
            .packet = with({7, 0, 4, 0}),
-           .dropped = DropReason::Ip4BadOption},
+           .next = "refused Ip4BadOption 12/0, MTU 21"},
           {.name = "OptionLengthOne",
            .packet = with({7, 1, 4, 0}),
-           .dropped = DropReason::Ip4BadOption},
+           .next = "refused Ip4BadOption 12/0, MTU 21"},
           {.name = "OptionWithoutLength",
            .packet = with({1, 1, 1, 7}),
-           .dropped = DropReason::Ip4BadOption},
+           .next = "refused Ip4BadOption 12/0, MTU 23"},
+          {.name = "RecordRoutePointerTooSmall",
+           .packet = with({7, 7, 3, 0, 0, 0, 0}),
+           .next = "refused Ip4BadOption 12/0, MTU 22"},
+          {.name = "RecordRouteHalfAnAddress",
+           .packet = with({7, 6, 4, 0, 0, 0}),
+           .next = "refused Ip4BadOption 12/0, MTU 22"},
+          {.name = "TimestampFlag2",
+           .packet = with({68, 8, 5, 2, 0, 0, 0, 0}),
+           .next = "refused Ip4BadOption 12/0, MTU 23"},
+          {.name = "TimestampOverflowFull",
+           .packet = with({68, 8, 9, 0xf0, 0, 0, 0, 0}),
+           .next = "refused Ip4BadOption 12/0, MTU 23"},
       },
       [&](core::Burst& in) { run(in); });
+}
+
+TEST_F(Ip4Input, OptionsByRule) {
+  const Packet good = ip4({.options = {148, 4, 0, 0}}, {}),
+               bad = ip4({.options = {7, 0, 4, 0}}, {});
+  check(Stage::Ip4Input,
+        {{.name = "Good", .packet = good, .dropped = DropReason::Ip4OptionsRefused},
+         {.name = "None", .packet = ip4({}, {}), .next = "checked"}},
+        [&](core::Burst& in) { run(in, {.accept_options = false}); });
+  check(Stage::Ip4Input,
+        {{.name = "Bad", .packet = bad, .dropped = DropReason::Ip4BadOption},
+         {.name = "TimestampPointer",
+          .packet = ip4({.options = {68, 8, 4, 0, 0, 0, 0, 0}}, {}),
+          .dropped = DropReason::Ip4BadOption},
+         {.name = "Good", .packet = good, .next = "checked"}},
+        [&](core::Burst& in) { run(in, {.link_group = true}); });
 }
 
 TEST_F(Ip4Input, CutsPaddingAndNotesTheDestination) {
@@ -133,7 +169,7 @@ TEST_F(Ip4Input, TheDevicesVerdictCountsWhereItIsTrusted) {
     core::Burst in;
     in.push(pool.make(ip4(header, pattern(20))));
     in.packets()[0]->ol_flags |= v.flags;
-    run(in, v.trust);
+    run(in, {.trust_checksum = v.trust});
     const Outcome o = settle(Stage::Ip4Input, 1);
     EXPECT_EQ(o.dropped, v.passes ? Drops{} : (Drops{{"Ip4BadChecksum", 1}}));
   }

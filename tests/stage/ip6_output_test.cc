@@ -19,10 +19,12 @@ protected:
       std::copy_n(p.begin() + 24, 16, dst.bytes().begin());
       own.push(m, proto::scoped(dst, link));
     }
-    proto::RoutedBurst ether, too_big;
-    proto::ip6_output(worker, shard, config6, own, ether, too_big);
-    collect("ether", ether);
-    collect("too_big", too_big);
+    proto::Ip6OutputNext next;
+    proto::ip6_output(worker, shard, config6, 0, own, next);
+    for (std::size_t i = 0; i < next.local.size(); ++i) links.push_back(next.local.notes()[i]);
+    collect("ether", next.ether);
+    collect("too_big", next.too_big);
+    collect("local", next.local);
   }
   Packet sent(const Packet& p, core::InterfaceId link = kLan) {
     core::Burst in;
@@ -34,6 +36,7 @@ protected:
     return ip6_icmp({.src = src, .dst = addr6(dst)}, {}, pattern(9));
   }
   static constexpr IpAddress kNone{};
+  std::vector<core::InterfaceId> links;
 };
 
 TEST_F(Ip6Output, Table) {
@@ -52,7 +55,7 @@ TEST_F(Ip6Output, Table) {
             {.name = "Blackhole", .packet = to("2001:db8:a3::1"), .dropped = D::Ip6Blackhole},
             {.name = "Prohibited", .packet = to("2001:db8:a4::1"), .dropped = D::Ip6Prohibited},
             {.name = "Failed", .packet = to("2001:db8:a7::1"), .dropped = D::NeighborFailed},
-            {.name = "Ours", .packet = to("2001:db8:1::1"), .dropped = D::Ip6OwnDestination},
+            {.name = "Ours", .packet = to("2001:db8:1::1"), .next = "local"},
             {.name = "Group", .packet = to("ff0e::1"), .dropped = D::Ip6Multicast},
             {.name = "Martian", .packet = to("::1"), .dropped = D::Ip6Martian},
             {.name = "LinkLocalSourceWouldLeave",  // RFC 4007 section 9
@@ -66,6 +69,44 @@ TEST_F(Ip6Output, Table) {
              .next = "too_big"},
         },
         [&](core::Burst& in) { run(in); });
+}
+
+TEST_F(Ip6Output, HopLimitIsThatOfTheLink) {  // RFC 4861 section 6.3.2
+  config6.sysctl.hop_limit = 77;
+  config6.hop_limits = {33, 0};
+  const auto hop_limit = [&](std::uint8_t asked, const char* dst) {
+    return sent(ip6_icmp({.hop_limit = asked, .src = kOurIp6, .dst = addr6(dst)}, {}, {})).at(7);
+  };
+  EXPECT_EQ(hop_limit(0, "2001:db8:1::2"), 33);
+  EXPECT_EQ(hop_limit(0, "2001:db8:a1::1"), 77) << "nobody has said one there";
+  EXPECT_EQ(hop_limit(5, "2001:db8:1::2"), 5) << "chosen by who sends";
+}
+
+TEST_F(Ip6Output, OurselvesAreAskedFromTheSameAddress) {
+  core::Burst in;
+  in.push(pool.make(echo(kNone, "2001:db8:1::1")));
+  run(in);
+  EXPECT_EQ(settle(Stage::Ip6Output, 1).only("local"),
+            echo(addr6("2001:db8:1::1"), "2001:db8:1::1"));
+  EXPECT_EQ(links, std::vector{core::kNoInterface});
+}
+
+TEST_F(Ip6Output, LoopbackIsLo0s) {  // RFC 4291 section 2.5.3
+  using D = DropReason;
+  config6.loopback.ip6 = true;
+  const Packet own = echo(kNone, "::1"), abroad = echo(addr6("::1"), "2001:db8:a1::1");
+  const auto run_it = [&](core::Burst& in) { run(in); };
+  check(Stage::Ip6Output,
+        {{.name = "Loopback", .packet = own, .next = "local"},
+         {.name = "SourceWouldLeave", .packet = abroad, .dropped = D::Ip6BadSource}},
+        run_it);
+  config6.loopback.on = false;
+  check(Stage::Ip6Output,
+        {{.name = "Lo0Down", .packet = own, .dropped = D::Ip6OwnDestination},
+         {.name = "OursToo",
+          .packet = echo(kNone, "2001:db8:1::1"),
+          .dropped = D::Ip6OwnDestination}},
+        run_it);
 }
 
 TEST_F(Ip6Output, SourceIsTheRoutes) {

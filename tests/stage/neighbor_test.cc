@@ -234,4 +234,54 @@ TEST_F(Neighbors, ManyDestinationsDoNotFillTheTableForGood) {
   r.receive(r.lan, from_host(numbered(kFar, 1)));
   EXPECT_EQ(r.wan.take_sent(), (Packets{request(Router::kGatewayIp)}));
 }
+
+/// A scan of a connected subnet fills the table with questions, never more than it holds, and costs
+/// no neighbour that answers its place; traffic to that one goes on without loss.
+TEST_F(Neighbors, ScanEvictsNobodyWhoLives) {
+  know_host();
+  must(r.manager.delete_address("wan0", {Router::kWanIp, 24}));
+  must(r.manager.add_address("wan0", {ip("10.128.0.1"), 9}));
+  const std::uint32_t live = ip("10.200.0.9");
+  const core::MacAddress live_mac = mac(0x77);
+  r.run_for(3);
+  (void)r.wan.take_sent();
+  const auto answer = [&](std::uint32_t who, const core::MacAddress& at) {
+    r.receive(r.wan, arp_frame({.operation = 2,
+                                .sender_mac = at,
+                                .sender_ip = who,
+                                .target_mac = Router::kWanMac,
+                                .target_ip = ip("10.128.0.1")}));
+  };
+  r.receive(r.lan, from_host(numbered(live, 0)));
+  answer(live, live_mac);
+  r.iterate();
+  ASSERT_EQ(r.neighbor(live), NeighborState::Reachable);
+  (void)r.wan.take_sent();
+
+  std::uint64_t arrived = 0;
+  const auto collect = [&] {
+    for (const Packet& f : r.wan.take_sent())
+      arrived += std::equal(live_mac.begin(), live_mac.end(), f.begin()) && f[12] == 8 && f[13] == 0
+                     ? 1u
+                     : 0u;
+  };
+  constexpr std::uint32_t kScanned = 20'000;
+  for (std::uint32_t n = 0; n < kScanned; n += 20) {
+    Packets burst;
+    for (std::uint32_t k = 0; k < 20; ++k)
+      burst.push_back(from_host(numbered(ip("10.130.0.0") + 97 * (n + k), 1)));
+    burst.push_back(from_host(numbered(live, 2)));
+    r.receive(r.lan, std::move(burst));
+    collect();
+    ASSERT_LE(r.manager.neighbors().size(), r.limits.neighbors);
+  }
+  r.iterate();
+  collect();
+  EXPECT_EQ(arrived, kScanned / 20u);
+  EXPECT_EQ(r.neighbor(live), NeighborState::Reachable);
+  EXPECT_EQ(r.neighbor(Router::kHostIp), NeighborState::Permanent);
+  r.run_for(30);  // what waited has gone
+  (void)r.wan.take_sent();
+  EXPECT_EQ(r.held(), 0u);
+}
 }  // namespace

@@ -53,6 +53,7 @@ Router::~Router() {
   manager_.reset();
   for (const auto& s : shards_) {
     s->reassembler.clear(s->worker, core::DropReason::WorkerStopping);
+    for (; !s->loop.empty(); s->loop.pop()) rte_pktmbuf_free(s->loop.front().m);
     s->ip.hold.review([](const proto::HeldPacket& p) {
       rte_pktmbuf_free(p.m);
       return true;

@@ -18,6 +18,7 @@ Packet Outcome::only(const std::string& burst) const {
 StageLab::StageLab() {
   config.fib = fib.get();
   config.next_hops = &next_hops;
+  config.groups = &groups;
   config.addresses = {{{kOurIp, 24}}, {{ip("203.0.113.1"), 24}}};
   config.sysctl.forwarding = true;
   worker.now_us = kNow_us;

@@ -91,6 +91,7 @@ protected:
   std::unique_ptr<proto::Fib4> fib =
       std::move(*proto::Fib4::create("stage_lab", {.routes = 64, .groups = 16}, rcu));
   proto::NextHopTable next_hops{64, rcu};
+  proto::NextHopGroups groups{1};
   proto::Ip4Config config;
   core::Worker worker{0, 2, pool.get()};
   proto::IpShard shard{64};

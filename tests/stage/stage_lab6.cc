@@ -7,6 +7,7 @@ using proto::NextHopKind;
 StageLab6::StageLab6() {
   config6.fib = fib6.get();
   config6.next_hops = &next_hops;
+  config6.groups = &groups;
   config6.addresses = {{{{addr6("fe80::1"), 64}}, {{kOurIp6, 64}}},
                        {{{addr6("fe80::1"), 64}}, {{addr6("2001:db8:9::1"), 64}}}};
   config6.router = {true, true};

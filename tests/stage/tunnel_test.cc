@@ -152,7 +152,7 @@ TEST_F(Tunnel, EspInsideEspIsRefused) {
 
 TEST_F(Tunnel, PingsTheOtherGatewaysInnerAddress) {
   bool answered = false;
-  must(left.r.manager.ping(right.lan_ip, 0, 56, 1000,
+  must(left.r.manager.ping({.destination = right.lan_ip},
                            [&](const auto& reply) { answered = static_cast<bool>(reply); }));
   send(right, ip4_udp({.src = right.host_ip, .dst = right.wan_ip}, {}, {}));
   left.r.iterate();

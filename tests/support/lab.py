@@ -27,6 +27,7 @@ import threading
 import time
 
 PREFIX = "plx"
+FIRST_INSTANCE = 100  # the low ones are for people
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 GENEROUS_S = 60  # how long anything that should be quick may take on a loaded machine
 
@@ -50,6 +51,41 @@ def program(name):
     if not path.exists():
         raise LabError(f"{path} is missing: run ./dev build")
     return str(path)
+
+
+def daemon_name():
+    """Name of the daemon under test: polluxd, or the variant that POLLUX_DAEMON names."""
+    return os.environ.get("POLLUX_DAEMON", "polluxd")
+
+
+def has_inet6():
+    """Whether the daemon under test speaks IPv6."""
+    return daemon_name() != "polluxd-v4"
+
+
+def is_ip6(value):
+    """Whether a text, or one of a list, is or has an address or a name of IPv6."""
+    if isinstance(value, (list, tuple)):
+        return any(map(is_ip6, value))
+    return isinstance(value, str) and ("::" in value or "net.inet6" in value)
+
+
+def spoken(*values):
+    """Those of some addresses or names that the daemon under test knows: all, or those of IPv4."""
+    return [value for value in values if has_inet6() or not is_ip6(value)]
+
+
+def only_ip4(config):
+    """A configuration without what it has of IPv6."""
+    def part(value):
+        if isinstance(value, dict):
+            return {k: part(v) for k, v in value.items() if not is_ip6(k)}
+        if isinstance(value, list):
+            return [part(v) for v in value if not is_ip6(v)
+                    and not (isinstance(v, dict) and any(map(is_ip6, (v.get("prefix"), v.get("via")))))]
+        return value
+
+    return part(config)
 
 
 def run(*argv, check=True, timeout=GENEROUS_S, **keywords):
@@ -228,12 +264,20 @@ class Tap:
                 return frame
         return None
 
-    def drain(self):
-        """Forgets what has arrived so far."""
+    def pending(self):
+        """The frames that have arrived so far, taken."""
+        frames = []
         self._socket.setblocking(False)
         with contextlib.suppress(BlockingIOError):
             while True:
-                self._socket.recv(65536)
+                frame, source = self._socket.recvfrom(65536)
+                if source[2] != self._OUTGOING:
+                    frames.append(frame)
+        return frames
+
+    def drain(self):
+        """Forgets what has arrived so far."""
+        self.pending()
 
     def close(self):
         self._socket.close()
@@ -270,19 +314,20 @@ class Polluxd:
     """A running daemon in a namespace, with its configuration, keys, socket and log in a folder."""
 
     def __init__(self, lab, namespace, config, keys=None, arguments=(), before=(), name=None,
-                 instance=None):
+                 instance=None, variant=None):
         """`keys`: {file name: bytes}, written 0600; a configuration's key_file names one.
-        `before`: a command that starts the daemon, as ["taskset", "1"]."""
+        `before`: a command that starts the daemon, as ["taskset", "1"]. `variant`: which daemon, if
+        not the one under test."""
         self.instance = lab.next_instance() if instance is None else instance
         self.namespace = namespace
         self.started = time.time()
-        self.folder = lab.folder(name or f"polluxd-{self.instance}")
+        self.folder = lab.folder(name or f"polluxd-{len(lab.daemons)}")
         self.socket = self.folder / f"{self.instance}.sock"
         self.log_file = self.folder / "log"
         self.config_file = self.folder / "pollux.toml"
         for key_name, key in (keys or {}).items():
             self.write_key(key_name, key)
-        argv = [*before, program("polluxd"), "-i", str(self.instance)]
+        argv = [*before, program(variant or daemon_name()), "-i", str(self.instance)]
         if config is not None:
             config = dict(config)
             config.setdefault("control", {"socket_directory": str(self.folder)})
@@ -352,7 +397,8 @@ class Lab:
     def __init__(self):
         self.daemons = []
         self._stack = contextlib.ExitStack()
-        self._instance = 99  # the low ones are for people
+        self._instance = FIRST_INSTANCE - 1
+        self._claims = set()
         self._old_handlers = {}
         self._folder = None
 
@@ -392,18 +438,28 @@ class Lab:
         self._stack.callback(undo, *arguments)
 
     def next_instance(self):
-        """A number for polluxd's -i that no other run on this machine uses at the same time."""
-        for number in range(self._instance + 1, 256):
-            claim = socket.socket(socket.AF_UNIX)
-            try:
-                claim.bind(f"\0{PREFIX}-instance-{number}")  # abstract: gone with this process
-            except OSError:
-                claim.close()
-                continue
-            self.on_close(claim.close)
-            self._instance = number
-            return number
+        """A number for polluxd's -i that no other run on this machine uses at the same time: the
+        next one, after the last the first again whose daemon has ended."""
+        count = 256 - FIRST_INSTANCE
+        for step in range(1, count + 1):
+            number = FIRST_INSTANCE + (self._instance - FIRST_INSTANCE + step) % count
+            if self._claim(number):
+                self._instance = number
+                return number
         raise LabError("all instance numbers are taken")
+
+    def _claim(self, number):
+        if number in self._claims:
+            return all(d.instance != number or d.process.poll() is not None for d in self.daemons)
+        claim = socket.socket(socket.AF_UNIX)
+        try:
+            claim.bind(f"\0{PREFIX}-instance-{number}")  # abstract: gone with this process
+        except OSError:
+            claim.close()
+            return False
+        self.on_close(claim.close)
+        self._claims.add(number)
+        return True
 
     def folder(self, name):
         path = self._folder / name

@@ -20,6 +20,7 @@ import os
 
 from esp import Peer
 from frames import Station, moved
+from lab import has_inet6, only_ip4
 
 WAN_PEER_MAC = "02:00:00:00:02:02"
 TAP_MAC = "02:00:00:00:01:02"
@@ -52,6 +53,9 @@ class Network:
         return host
 
     def start(self, config, **keywords):
+        """`config` may have IPv6 in it whatever daemon is under test."""
+        if not has_inet6():
+            config = only_ip4(config)
         self.daemon = self.lab.polluxd(self.gw, config, name=self.role, **keywords)
 
     def station(self, host, address, interface_name):
@@ -153,8 +157,8 @@ class TapLink(Network):
 class TapRouter(Network):
     MTU_B = 1300
 
-    def __init__(self, lab):
-        super().__init__(lab, "taprouter")
+    def __init__(self, lab, role="taprouter"):
+        super().__init__(lab, role)
         ports = [("a", "lan0", "10.1.0", 1500), ("b", "wan0", "10.2.0", self.MTU_B)]
         self.start({
             "sysctl": {"net.inet.ip.forwarding": 1},
@@ -164,7 +168,7 @@ class TapRouter(Network):
         })
         hosts = []
         for side, _, network, mtu in ports:
-            host = lab.namespace(f"taprouter-{side}")
+            host = lab.namespace(f"{role}-{side}")
             self.gw.ip("link", "set", f"plxtap{side}", "netns", host.name)
             host.ip("link", "set", f"plxtap{side}", "name", "eth0", "mtu", mtu, "up")
             host.address("eth0", f"{network}.2/24")

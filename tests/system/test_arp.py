@@ -9,6 +9,8 @@ from networks import Link, interface
 from scapy.layers.inet import ICMP, IP, UDP
 from scapy.layers.l2 import ARP, Ether
 
+pytestmark = pytest.mark.inet4
+
 GW, HOST, HOLD_LIMIT = "10.1.0.1", "10.1.0.2", 1000
 
 

@@ -10,6 +10,8 @@ from scapy.layers.inet import ICMP, IP, TCP, UDP
 from scapy.layers.l2 import ARP, Ether
 from scapy.utils import checksum
 
+pytestmark = pytest.mark.inet4
+
 GW, HOST, FAR = "10.1.0.1", "10.1.0.2", "10.2.0.2"
 
 

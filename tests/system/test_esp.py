@@ -10,6 +10,8 @@ from scapy.layers.inet import ICMP, IP, UDP
 from scapy.layers.l2 import Ether
 from scapy.utils import wrpcap
 
+pytestmark = pytest.mark.inet4
+
 HOST = "10.1.0.2"
 BOTH = pytest.mark.parametrize("bits", [128, 256])
 

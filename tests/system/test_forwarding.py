@@ -7,6 +7,8 @@ from frames import BROADCAST, icmp_of
 from scapy.layers.inet import ICMP, IP, UDP
 from scapy.layers.l2 import Ether
 
+pytestmark = pytest.mark.inet4
+
 GW_A, HOST_A, HOST_B = "10.1.0.1", "10.1.0.2", "10.2.0.2"
 
 

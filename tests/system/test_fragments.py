@@ -13,6 +13,8 @@ from scapy.layers.inet import ICMP, IP, UDP, fragment
 from scapy.layers.l2 import Ether
 from scapy.packet import Raw
 
+pytestmark = pytest.mark.inet4
+
 GW_A, HOST_A, HOST_B = "10.1.0.1", "10.1.0.2", "10.2.0.2"
 SIZES = [0, 1, 1271, 1272, 1273, 1472, 1473, 2960, 2961, 8000, 30000, 65500]
 NO_LOSS = " 0% packet loss"

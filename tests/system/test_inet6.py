@@ -27,6 +27,8 @@ from scapy.layers.inet6 import (
 )
 from scapy.layers.l2 import Ether
 
+pytestmark = pytest.mark.inet6
+
 GW_A, GW_B = "2001:db8:1::1", "2001:db8:2::1"
 HOST_A, HOST_B = "2001:db8:1::2", "2001:db8:2::2"
 

@@ -9,8 +9,6 @@ import json
 import os
 import pathlib
 import re
-import socket
-import struct
 
 import pytest
 from events import events
@@ -18,6 +16,7 @@ from lab import REPOSITORY, run, wait_for
 from networks import af_packet, interface
 from scapy.layers.inet import ICMP, IP
 from scapy.layers.l2 import Dot1Q, Ether
+from tagged import TaggedTap
 
 _numbers = itertools.count(1)
 
@@ -357,32 +356,6 @@ def test_rss_is_switched(bench):
     assert interface(bench.daemon, "lan0")["rss"] == "software"
 
 
-class TaggedTap:
-    """Frames with their VLAN tag, which the kernel takes off and tells beside them."""
-    _SOL_PACKET, _PACKET_AUXDATA, _VLAN_VALID, _ETH_P_ALL = 263, 8, 1 << 4, 3
-
-    def __init__(self, namespace, name):
-        with namespace.entered():
-            self.socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW,
-                                        socket.htons(self._ETH_P_ALL))
-        self.socket.bind((name, self._ETH_P_ALL))
-        self.socket.setsockopt(self._SOL_PACKET, self._PACKET_AUXDATA, 1)
-        self.socket.settimeout(0.2)
-
-    def receive(self):
-        """[(tag protocol, tag control information, scapy's frame)] of what comes."""
-        frames = []
-        with contextlib.suppress(TimeoutError):
-            while True:
-                frame, beside, _, source = self.socket.recvmsg(4096, 256)
-                if source[2] == socket.PACKET_OUTGOING:
-                    continue
-                fields = struct.unpack("=IIIHHHH", beside[0][2][:20])
-                tag = (fields[6], fields[5]) if fields[0] & self._VLAN_VALID else (None, None)
-                frames.append((*tag, Ether(frame)))
-        return frames
-
-
 @pytest.mark.parametrize("driver, protocol, tpid", [
     ("af_packet", "802.1Q", 0x8100), ("tap", "802.1Q", 0x8100), ("tap", "802.1ad", 0x88a8)])
 def test_vlan(bench, driver, protocol, tpid):
@@ -404,7 +377,7 @@ def test_vlan(bench, driver, protocol, tpid):
 
     def answer():
         for vlan in (8, 7):
-            tap.socket.send(bytes(
+            tap.send(bytes(
                 Ether(src=mac, dst=interface(bench.daemon, "vlan7")["mac"], type=tpid)
                 / Dot1Q(vlan=vlan, type=0x0800) / IP(src="10.7.0.2", dst="10.7.0.1")
                 / ICMP(id=vlan)))

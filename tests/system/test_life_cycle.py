@@ -8,7 +8,7 @@ import stat
 import time
 
 import pytest
-from lab import GENEROUS_S, Polluxd, program, run, wait_for
+from lab import GENEROUS_S, Polluxd, daemon_name, program, run, wait_for
 from networks import af_packet, interface
 
 _numbers = itertools.count(1)
@@ -40,16 +40,16 @@ def leftovers(daemon):
 
 
 def test_version(lab):
-    done = run(program("polluxd"), "--version")
+    done = run(program(daemon_name()), "--version")
     for part in ("pollux", "DPDK", "IPsec-MB"):
         assert part in done.stdout
 
 
 def test_help_and_usage(lab):
-    assert "--config" in run(program("polluxd"), "--help").stdout
+    assert "--config" in run(program(daemon_name()), "--help").stdout
     for wrong in (["--colour"], ["-t", "0"], ["-t", "many"], ["-i", "-1"], ["-p", "appletalk"],
                   ["-U", "no-such-user-here"], ["stray"]):
-        done = run(program("polluxd"), *wrong, check=False)
+        done = run(program(daemon_name()), *wrong, check=False)
         assert done.returncode == 2, wrong
         assert done.stderr + done.stdout, wrong
 
@@ -213,7 +213,7 @@ def test_bad_configuration(lab, what, text, line, column, said):
     """Status 1 or 2, and one line that says where: file:line:column."""
     path = lab.folder(f"bad-{next(_numbers)}") / "bad.toml"
     path.write_text(text)
-    done = run(program("polluxd"), "-i", lab.next_instance(), "-c", path, check=False)
+    done = run(program(daemon_name()), "-i", lab.next_instance(), "-c", path, check=False)
     assert done.returncode in (1, 2)
     output = done.stdout + done.stderr
     where = f"{path}:{line}:{column}:" if column else f"{path}:{line}:"
@@ -223,7 +223,7 @@ def test_bad_configuration(lab, what, text, line, column, said):
 
 
 def test_missing_configuration(lab):
-    done = run(program("polluxd"), "-c", "/nonexistent.toml", check=False)
+    done = run(program(daemon_name()), "-c", "/nonexistent.toml", check=False)
     assert done.returncode in (1, 2)
     assert "/nonexistent.toml" in done.stdout + done.stderr
 

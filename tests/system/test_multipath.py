@@ -12,7 +12,7 @@ import json
 import re
 
 import pytest
-from lab import wait_for
+from lab import has_inet6, spoken, wait_for
 from networks import Network, af_packet, interface
 
 FLOWS = 128
@@ -33,7 +33,7 @@ class Fork(Network):
         self.host_a = self.host("host", "lan", "10.1.0.2")
         self.left, self.right = self.router("left", "11"), self.router("right", "12")
         self.six(self.host_a, "2001:db8:1::2/64")
-        neighbors = [{"address": address, "mac": node.mac("eth0"), "interface": port}
+        neighbors = [] if not has_inet6() else [{"address": address, "mac": node.mac("eth0"), "interface": port}
                      for node, port, address in ((self.host_a, "lan0", "2001:db8:1::2"),
                                                  (self.left, "left0", "2001:db8:11::2"),
                                                  (self.right, "right0", "2001:db8:12::2"))]
@@ -48,7 +48,7 @@ class Fork(Network):
                                                  ("2001:db8:9::/48", "2001:db8:", "::2"))],
         })
         for node, port, net in ((self.host_a, "lan0", "1"), (self.left, "left0", "11"),
-                                (self.right, "right0", "12")):
+                                (self.right, "right0", "12")) if has_inet6() else ():
             gateway = f"2001:db8:{net}::1"
             node.ip("-6", "neigh", "replace", gateway, "lladdr",
                     interface(self.daemon, port)["mac"], "dev", "eth0", "nud", "permanent")
@@ -59,11 +59,14 @@ class Fork(Network):
         self.six(node, f"2001:db8:{net}::2/64")
         node.ip("link", "set", "lo", "up")
         node.ip("addr", "add", "10.9.0.1/32", "dev", "lo")
-        node.ip("-6", "addr", "add", "2001:db8:9::1/128", "dev", "lo", "nodad")
+        if has_inet6():
+            node.ip("-6", "addr", "add", "2001:db8:9::1/128", "dev", "lo", "nodad")
         return node
 
     @staticmethod
     def six(node, address):
+        if not has_inet6():
+            return
         node.sysctl("net.ipv6.conf.eth0.disable_ipv6", 0)
         node.sysctl("net.ipv6.conf.lo.disable_ipv6", 0)
         node.ip("-6", "addr", "add", address, "dev", "eth0", "nodad")
@@ -156,7 +159,7 @@ def test_weights(fork):
 
 def test_replies_come_through(fork):
     """Both routers have the address: a TCP-like exchange needs a flow to keep its way."""
-    for target in ("10.9.0.1", "2001:db8:9::1"):
+    for target in spoken("10.9.0.1", "2001:db8:9::1"):
         told = fork.host_a.ping(target, "-i", 0.02, count=20).stdout
         assert re.search(r" 0% packet loss", told), told
 
@@ -198,14 +201,15 @@ def test_routes_that_lead_nowhere(fork, kind, answer):
 
 def test_local_route(fork):
     """A whole prefix that is ours, as iproute2's local routes are."""
-    fork.daemon.plx("route", "add", "10.67.0.0/24", "local")
-    fork.daemon.plx("route", "add", "2001:db8:67::/64", "local")
+    prefixes = spoken("10.67.0.0/24", "2001:db8:67::/64")
+    for prefix in prefixes:
+        fork.daemon.plx("route", "add", prefix, "local")
     try:
-        for target in ("10.67.0.99", "2001:db8:67::99"):
+        for target in spoken("10.67.0.99", "2001:db8:67::99"):
             assert fork.host_a.ping(target, "-W", 5).returncode == 0
     finally:
-        fork.daemon.plx("route", "delete", "10.67.0.0/24")
-        fork.daemon.plx("route", "delete", "2001:db8:67::/64")
+        for prefix in prefixes:
+            fork.daemon.plx("route", "delete", prefix)
 
 
 @pytest.mark.parametrize("words, says", [
