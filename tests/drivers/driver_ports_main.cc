@@ -22,7 +22,7 @@ int main(int argc, char** argv) {
   polluxd::EalRequest request;
   request.instance = 200;
   request.worker_cpus = polluxd::choose_cpus(1, {});
-  request.memory_mib = 128;
+  request.memory_mib = 256;  // a thousand memifs leave 54 MiB of DPDK's heap behind
   if (auto eal = polluxd::eal_init(request); !eal) {
     std::fprintf(stderr, "%s\n", eal.error().context.c_str());
     return 1;
