@@ -9,6 +9,7 @@ import json
 import os
 import pathlib
 import re
+import socket
 
 import pytest
 from events import events
