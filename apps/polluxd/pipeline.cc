@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// A received packet's way, for the worker loop: begin with input_path() at the end, and follow it
+// upwards. Who comes back to a packet later is in pipeline_later.cc.
 #include "apps/polluxd/pipeline.hh"
 
 #include <algorithm>

@@ -4,6 +4,7 @@ import itertools
 
 from scapy.layers.inet import ICMP, IP
 from scapy.layers.l2 import Ether
+from scapy.utils import checksum
 
 BROADCAST = "ff:ff:ff:ff:ff:ff"
 NO_MAC = "00:00:00:00:00:00"
@@ -17,6 +18,18 @@ def icmp_of(frame, kind=None):
     if ICMP not in packet or (kind is not None and packet[ICMP].type != kind):
         return None
     return packet[ICMP]
+
+
+def insert_options(frame, options):
+    """The frame with these bytes as the options of its IPv4 header, which has none, padded to words.
+    By hand, as scapy refuses to build what is wrong."""
+    frame, options = bytes(frame), options + bytes(-len(options) % 4)
+    header = bytearray(frame[14:34] + options)
+    header[0] = 0x45 + len(options) // 4
+    header[2:4] = (len(frame) + len(options) - 14).to_bytes(2, "big")
+    header[10:12] = b"\0\0"
+    header[10:12] = checksum(bytes(header)).to_bytes(2, "big")
+    return frame[:14] + bytes(header) + frame[34:]
 
 
 class Station:

@@ -5,7 +5,7 @@ other reason moves, and the daemon goes on.
 One row per case: what is wrong, the frame, the reason.
 """
 import pytest
-from frames import BROADCAST, NO_MAC, icmp_of
+from frames import BROADCAST, NO_MAC, icmp_of, insert_options
 from scapy.layers.inet import ICMP, IP, TCP, UDP
 from scapy.layers.l2 import ARP, Ether
 from scapy.utils import checksum
@@ -33,18 +33,8 @@ def patched(frame, at, value):
 
 
 def with_options(s, options):
-    """A UDP datagram whose IPv4 header has these bytes as options, padded to words. By hand, as
-    scapy refuses to build what is wrong."""
-    options += bytes(-len(options) % 4)
-    frame = bytes(udp(s))
-    frame = frame[:34] + options + frame[34:]
-    length = len(frame) - 14
-    header = bytearray(frame[14:34 + len(options)])
-    header[0] = 0x45 + len(options) // 4
-    header[2:4] = length.to_bytes(2, "big")
-    header[10:12] = b"\0\0"
-    header[10:12] = checksum(bytes(header)).to_bytes(2, "big")
-    return frame[:14] + bytes(header) + frame[34 + len(options):]
+    """A UDP datagram whose IPv4 header has these bytes as options."""
+    return insert_options(udp(s), options)
 
 
 def arp(s, **fields):

@@ -6,7 +6,7 @@ time in test_arp.py and tests/stage/neighbor_test.cc, reassembly in test_fragmen
 and more of its "never" in test_icmp_rules.py, uRPF in test_vrf.py.
 """
 import pytest
-from frames import BROADCAST, NO_MAC
+from frames import BROADCAST, NO_MAC, insert_options
 from lab import wait_for
 from rules import FAR, GW, GW_B, HOST, MAC_A, MAC_B, Rule, check, error_of
 from scapy.layers.inet import ICMP, IP, TCP, UDP
@@ -33,17 +33,8 @@ def options(s, data, dst=FAR):
 
 def with_options_to(s, data, dst):
     """An echo request with these options to one of our addresses."""
-    data += bytes(-len(data) % 4)
-    packet = s.ether() / IP(src=HOST, dst=dst, options=[]) / ICMP(type=8, id=7, seq=9) / b"what it is"
-    frame = bytes(packet)
-    frame = frame[:34] + data + frame[34:]
-    total = len(frame) - 14
-    head = bytearray(frame[14:34 + len(data)])
-    head[0] = 0x45 + len(data) // 4
-    head[2:4] = total.to_bytes(2, "big")
-    head[10:12] = b"\0\0"
-    head[10:12] = checksum(bytes(head)).to_bytes(2, "big")
-    return frame[:14] + bytes(head) + frame[34 + len(data):]
+    return insert_options(s.ether() / IP(src=HOST, dst=dst) / ICMP(type=8, id=7, seq=9)
+                          / b"what it is", data)
 
 
 def header(packet):
